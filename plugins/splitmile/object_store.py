@@ -1,0 +1,116 @@
+"""S3, as Splitmile uses it: one bucket, one prefix, plain objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from splitmile.errors import StoreUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object as a listing shows it; the key is whole, the etag without quotes."""
+
+    key: str
+    etag: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCredentials:
+    """How to reach S3; `None` leaves a value to the AWS SDK's own chain (instance role, environment, profile)."""
+
+    endpoint_url: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+    session_token: str | None = None
+    region: str | None = None
+
+
+class ObjectStore:
+    """A bucket. Every failure to reach it is a `StoreUnavailable` that names the address."""
+
+    def __init__(self, bucket: str, credentials: StoreCredentials) -> None:
+        """Make the client; nothing is sent yet."""
+        self.bucket = bucket
+        self._endpoint = credentials.endpoint_url
+        self._client: Any = boto3.client(
+            "s3",
+            endpoint_url=credentials.endpoint_url,
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
+            aws_session_token=credentials.session_token,
+            region_name=credentials.region,
+            config=Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "path"} if credentials.endpoint_url else {},
+                retries={"max_attempts": 5, "mode": "standard"},
+                connect_timeout=5,
+            ),
+        )
+
+    def url(self, key: str) -> str:
+        """How an object is named to a person."""
+        return f"s3://{self.bucket}/{key}"
+
+    def list_objects(self, prefix: str) -> Iterator[StoredObject]:
+        """All objects below a prefix, in the order of their keys."""
+        try:
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+                for entry in page.get("Contents", ()):
+                    yield StoredObject(entry["Key"], entry["ETag"].strip('"'), entry["Size"])
+        except (BotoCoreError, ClientError) as error:
+            raise self._unavailable(f"listing {self.url(prefix)}", error) from error
+
+    def download(self, key: str, target: Path) -> None:
+        """Write an object to a local file."""
+        try:
+            self._client.download_file(self.bucket, key, str(target))
+        except (BotoCoreError, ClientError) as error:
+            raise self._unavailable(f"reading {self.url(key)}", error) from error
+
+    def upload(self, source: Path, key: str) -> None:
+        """Write a local file to an object, replacing it."""
+        try:
+            self._client.upload_file(str(source), self.bucket, key)
+        except (BotoCoreError, ClientError, boto3.exceptions.Boto3Error) as error:
+            raise self._unavailable(f"writing {self.url(key)}", error) from error
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write bytes to an object, replacing it."""
+        try:
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=body)
+        except (BotoCoreError, ClientError) as error:
+            raise self._unavailable(f"writing {self.url(key)}", error) from error
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+        try:
+            self._client.delete_object(Bucket=self.bucket, Key=key)
+        except (BotoCoreError, ClientError) as error:
+            raise self._unavailable(f"deleting {self.url(key)}", error) from error
+
+    def ensure_bucket(self) -> None:
+        """Create the bucket where it does not exist yet."""
+        try:
+            self._client.head_bucket(Bucket=self.bucket)
+        except ClientError:
+            try:
+                self._client.create_bucket(Bucket=self.bucket)
+            except (BotoCoreError, ClientError) as error:
+                raise self._unavailable(f"creating bucket {self.bucket}", error) from error
+        except BotoCoreError as error:
+            raise self._unavailable(f"finding bucket {self.bucket}", error) from error
+
+    def _unavailable(self, doing: str, error: Exception) -> StoreUnavailable:
+        where = self._endpoint or "AWS S3"
+        return StoreUnavailable(
+            f"{doing} at {where} failed: {error}. Check the connection aws_default and that the server runs (`splitmile doctor`)."
+        )

@@ -1,0 +1,1 @@
+"""The registry: experiment files become plans."""

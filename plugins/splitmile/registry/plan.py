@@ -1,0 +1,151 @@
+"""What an experiment is once its file has been read and its metrics found: the plan that everything else follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class MetricKind(StrEnum):
+    """How units become one number: a mean per unit, a share of units, or a quotient of two sums."""
+
+    mean = "mean"
+    proportion = "proportion"
+    ratio = "ratio"
+
+
+class Direction(StrEnum):
+    """Which way a metric gets better."""
+
+    increase = "increase"
+    decrease = "decrease"
+
+
+class Role(StrEnum):
+    """What a metric decides: the primary one the verdict, a guardrail that no harm is done, a secondary one nothing."""
+
+    primary = "primary"
+    secondary = "secondary"
+    guardrail = "guardrail"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A dbt metric as an experiment uses it.
+
+    Attributes:
+        name: Name of the dbt metric.
+        label: What a reader sees.
+        description: One sentence for the scorecard.
+        kind: How units become one number.
+        numerator: Name of the measure that is summed per unit.
+        denominator: Measure below the line of a ratio; none for the other kinds.
+        direction: Which way is better.
+        display_unit: Unit of the estimate as shown, such as "s", "KRW", "%" (a share, shown times 100) or "".
+    """
+
+    name: str
+    label: str
+    description: str
+    kind: MetricKind
+    numerator: str
+    denominator: str | None
+    direction: Direction
+    display_unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMetric:
+    """A metric in its role within one experiment.
+
+    Attributes:
+        metric: The metric.
+        role: What it decides.
+        margin: Guardrails: the relative loss that is still acceptable (0.02 is 2 %); none elsewhere.
+        minimum_effect: Primary metrics: half-width of the band of relative effects that do not matter; none elsewhere.
+    """
+
+    metric: Metric
+    role: Role
+    margin: float | None = None
+    minimum_effect: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One arm of an experiment with the share of units it was planned to get (all shares add up to 1)."""
+
+    name: str
+    planned_share: float
+    is_control: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One experiment, resolved and valid.
+
+    Attributes:
+        experiment_id: Lower-case identifier, unique in the registry.
+        title, owner, service, hypothesis: For the reader.
+        unit_type: What was randomised: courier, store, customer or zone.
+        variants: The control first, then the others as written; at least two.
+        start_date, end_date: First and last planned business date, both counted.
+        metrics: At least one primary metric; in the order primary, secondary, guardrail.
+        alpha: Two-sided significance level, also of the confidence sequences.
+        planned_units: Units expected over the whole experiment, all variants together; tunes the confidence sequences.
+        slack_channel: Where the digest goes instead of the installation's channel; none for the latter.
+    """
+
+    experiment_id: str
+    title: str
+    owner: str
+    service: str
+    hypothesis: str
+    unit_type: str
+    variants: tuple[Variant, ...]
+    start_date: date
+    end_date: date
+    metrics: tuple[PlannedMetric, ...]
+    alpha: float
+    planned_units: int
+    slack_channel: str | None = None
+
+    @property
+    def control(self) -> Variant:
+        """The variant that the others are compared with."""
+        return self.variants[0]
+
+    @property
+    def treatments(self) -> tuple[Variant, ...]:
+        """All variants but the control."""
+        return self.variants[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in an experiment file.
+
+    Attributes:
+        path: File, relative to the project where it can be.
+        line: Line, counted from 1.
+        experiment_id: The experiment it stops, where that could be read.
+        message: What is wrong, what was expected, what to do.
+    """
+
+    path: str
+    line: int
+    experiment_id: str | None
+    message: str
+
+    def __str__(self) -> str:
+        """As compilers print it: `file:line: message`."""
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All experiment files of a folder: the plans that are valid and what is wrong with the others."""
+
+    plans: tuple[Plan, ...]
+    problems: tuple[Problem, ...]

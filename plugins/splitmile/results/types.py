@@ -1,0 +1,312 @@
+"""The finished results: frozen, versioned, the only thing that publishing ever sees.
+
+Shares and relative effects are fractions (0.02 is 2 %); absolute effects and means are in the metric's own unit.
+`None` stands for "no estimate" and always has its reason beside it; there is no NaN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Literal
+
+SCHEMA_VERSION = 1
+
+
+class Decision(StrEnum):
+    """What to do about an experiment, the most urgent first."""
+
+    invalid = "invalid"
+    harmful = "harmful"
+    ship = "ship"
+    no_effect = "no effect"
+    keep_running = "keep running"
+
+
+class ReasonCode(StrEnum):
+    """Why a verdict is what it is; `results.sentences` says each in words."""
+
+    sample_ratio_mismatch = "sample_ratio_mismatch"
+    contamination = "contamination"
+    guardrail_harmed = "guardrail_harmed"
+    primary_worse = "primary_worse"
+    primary_better = "primary_better"
+    inside_band = "inside_band"
+    undecided = "undecided"
+    ended_undecided = "ended_undecided"
+    no_estimate = "no_estimate"
+    no_units = "no_units"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A two-sided interval; an end that is unbounded is `None`."""
+
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One effect, absolute or relative, with its fixed-horizon inference.
+
+    Attributes:
+        estimate, standard_error, interval, p_value: `None` where there is no estimate.
+        reason: Why there is none, in words; `None` where there is one.
+    """
+
+    estimate: float | None
+    standard_error: float | None
+    interval: Interval | None
+    p_value: float | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SequentialEstimate:
+    """The anytime-valid interval of an absolute effect, its relative form and the always-valid p-value."""
+
+    interval: Interval | None
+    relative_interval: Interval | None
+    p_value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Treatment minus control for one metric.
+
+    Attributes:
+        metric, label, kind, role, direction, display_unit: From the plan.
+        segment: `all`, or one segment's name.
+        control, treatment: Variants compared.
+        n_control, n_treatment: Units counted on each side, those with no event included.
+        control_value, treatment_value: The metric in each variant; `None` where undefined.
+        absolute, relative: Fixed-horizon effects.
+        degrees_of_freedom: Welch–Satterthwaite; `None` where there is no estimate.
+        method: The estimator, such as `welch` or `delta`.
+        sequential: The anytime-valid counterpart; `None` where there is no estimate.
+        p_value_adjusted: Corrected over the role's family (Holm for primary, Benjamini–Hochberg for secondary); `None` for guardrails.
+        margin: Guardrails: acceptable relative loss.
+        minimum_effect: Primary metrics: half-width of the relative band that does not matter.
+        is_better, is_worse: Significantly so at the experiment's level, by the inference that counts today (sequential
+            while the experiment runs, fixed at its planned end); a guardrail is worse when the loss beyond its margin is.
+    """
+
+    metric: str
+    label: str
+    kind: Literal["mean", "proportion", "ratio"]
+    role: Literal["primary", "secondary", "guardrail"]
+    direction: Literal["increase", "decrease"]
+    display_unit: str
+    segment: str
+    control: str
+    treatment: str
+    n_control: int
+    n_treatment: int
+    control_value: float | None
+    treatment_value: float | None
+    absolute: Estimate
+    relative: Estimate
+    degrees_of_freedom: float | None
+    method: str
+    sequential: SequentialEstimate | None
+    p_value_adjusted: float | None
+    margin: float | None
+    minimum_effect: float | None
+    is_better: bool
+    is_worse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VariantCount:
+    """Units of one variant, and what was planned.
+
+    Attributes:
+        units: Units exposed so far and in the analysis.
+        planned_share, observed_share: Fractions; the observed one `None` before the first unit.
+    """
+
+    variant: str
+    is_control: bool
+    units: int
+    planned_share: float
+    observed_share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRatio:
+    """The check for a sample ratio mismatch, over all exposed units (contaminated ones included, by their first variant).
+
+    Attributes:
+        p_value: χ² test; `None` before the first unit.
+        is_mismatch: The p-value is below the alarm level, or an arm planned at 0 has units.
+        alarm_level: The level.
+    """
+
+    statistic: float | None
+    degrees_of_freedom: int
+    p_value: float | None
+    is_mismatch: bool
+    alarm_level: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contamination:
+    """Units seen in more than one variant; they leave the analysis.
+
+    Attributes:
+        share: Of all exposed units; `None` before the first.
+        is_alarming: The share is above the limit.
+        limit: The limit.
+    """
+
+    units: int
+    share: float | None
+    is_alarming: bool
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason of a verdict, as data."""
+
+    code: ReasonCode
+    metric: str | None = None
+    treatment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do, and why; the first reason is the one that decided."""
+
+    decision: Decision
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """All effects of one experiment as of one business date, with its checks and its verdict.
+
+    Attributes:
+        experiment_id, title, owner, service, hypothesis, unit_type: From the plan.
+        as_of_date: The last business date these numbers have seen.
+        start_date, end_date: Planned, both counted.
+        has_ended: The as-of date has reached the planned end; the fixed-horizon intervals then count.
+        alpha: Two-sided level of every interval.
+        variants: Control first.
+        effects: In the plan's order of metrics, and of treatments within.
+        slack_channel: Channel of this experiment, where it has its own.
+        revision: Git revision of the registry.
+        schema_version: Version of this shape.
+    """
+
+    experiment_id: str
+    title: str
+    owner: str
+    service: str
+    hypothesis: str
+    unit_type: str
+    as_of_date: date
+    start_date: date
+    end_date: date
+    has_ended: bool
+    alpha: float
+    variants: tuple[VariantCount, ...]
+    sample_ratio: SampleRatio
+    contamination: Contamination
+    effects: tuple[Effect, ...]
+    verdict: Verdict
+    slack_channel: str | None = None
+    revision: str = "unknown"
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class EffectPoint:
+    """One day of the course of an effect, for the chart; `None` where there was no estimate."""
+
+    as_of_date: date
+    relative_estimate: float | None
+    relative_interval: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectCourse:
+    """The relative effect of one metric and treatment over the as-of dates, oldest first.
+
+    The interval of each point is the anytime-valid one.
+    """
+
+    metric: str
+    treatment: str
+    points: tuple[EffectPoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restatement:
+    """A result that changed after it had been published, because its data did.
+
+    Attributes:
+        before, after: Relative effect as fraction, old and new.
+        cause: What changed in the data, in words.
+    """
+
+    experiment_id: str
+    metric: str
+    treatment: str
+    as_of_date: date
+    before: float | None
+    after: float | None
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataWarning:
+    """Something in the data that a reader of the digest must know.
+
+    Attributes:
+        severity: `block` stopped an experiment or the whole day, `warn` did not.
+        subject: The feed, gate or experiment it is about.
+        message: What is wrong, with its numbers, and what to do.
+    """
+
+    severity: Literal["block", "warn"]
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentNews:
+    """One experiment in the digest.
+
+    Attributes:
+        scorecard: As of today.
+        previous_decision: The verdict as of the business date before; `None` on the first day.
+        courses: Effect courses of the primary and guardrail metrics at least.
+    """
+
+    scorecard: Scorecard
+    previous_decision: Decision | None
+    courses: tuple[EffectCourse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """All that one business date has to say, the most important experiment first.
+
+    Attributes:
+        as_of_date: The business date.
+        news: One entry an experiment, ordered by urgency.
+        warnings: Those that block first.
+        restatements: Results that changed after publication.
+        orders, deliveries: Orders placed and delivered on the business date, for the headline.
+    """
+
+    as_of_date: date
+    news: tuple[ExperimentNews, ...]
+    warnings: tuple[DataWarning, ...]
+    restatements: tuple[Restatement, ...]
+    orders: int
+    deliveries: int
+    schema_version: int = SCHEMA_VERSION

@@ -1,0 +1,178 @@
+"""Settings: one file, `splitmile.toml`, and environment variables over it.
+
+Every key of the file can be overridden as `SPLITMILE_<KEY>`, nested keys with two underscores:
+`SPLITMILE_WAREHOUSE__ENGINE=redshift`. Secrets are never settings: they are Airflow connections.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from splitmile.errors import SettingsInvalid
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name!r} is no time zone of the IANA database; an example is 'Asia/Seoul'") from error
+    return name
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BusinessDay(_Section):
+    """A business date is the local day that starts at the cut-over hour.
+
+    Attributes:
+        timezone: IANA name.
+        cutover_hour: Local hour at which a business date begins.
+    """
+
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Seoul"
+    cutover_hour: int = Field(default=5, ge=0, le=23)
+
+    def date_of(self, instant: datetime) -> date:
+        """The business date of an instant; a naive one is taken as UTC."""
+        aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        return (aware.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None) - timedelta(hours=self.cutover_hour)).date()
+
+    def starts_at(self, business_date: date) -> datetime:
+        """The UTC instant at which a business date begins."""
+        return datetime.combine(business_date, time(self.cutover_hour), ZoneInfo(self.timezone)).astimezone(UTC)
+
+
+class Feeds(_Section):
+    """Where the feeds lie and when a partition is refused.
+
+    Attributes:
+        bucket, prefix: The feeds are below `s3://bucket/prefix/<feed>/date=YYYY-MM-DD/`.
+        lookback_dates: Business dates, counted back from the run's, whose objects are compared with the ledger.
+        max_rejected_share: Share of a partition's rows that may break the contract before the load stops.
+        on_empty, on_shrunk: What an empty partition, or one that lost more than half its rows, does to the load.
+    """
+
+    bucket: str = "splitmile"
+    prefix: str = "feeds"
+    lookback_dates: int = Field(default=7, ge=1)
+    max_rejected_share: float = Field(default=0.01, ge=0, le=1)
+    on_empty: Literal["block", "warn"] = "warn"
+    on_shrunk: Literal["block", "warn"] = "block"
+
+
+class WarehouseSettings(_Section):
+    """Which engine holds the tables.
+
+    Attributes:
+        engine: `duckdb` keeps everything in one file below the state folder.
+        memory_limit: DuckDB's memory limit, as DuckDB writes it.
+        busy_timeout_seconds: How long to wait for DuckDB's one writer.
+    """
+
+    engine: Literal["duckdb"] = "duckdb"
+    memory_limit: str = "4GB"
+    busy_timeout_seconds: float = Field(default=120.0, ge=0)
+
+
+class Publishing(_Section):
+    """Where the results go.
+
+    Attributes:
+        slack_channel: Channel of the daily digest; used only when a Slack connection exists.
+        report_url: Public address of the report pages, linked from the digest; none leaves the links out.
+    """
+
+    slack_channel: str = "#experiments"
+    report_url: str | None = None
+
+
+class Settings(BaseSettings):
+    """All settings of one installation; relative paths are relative to `project_dir`."""
+
+    model_config = SettingsConfigDict(env_prefix="SPLITMILE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    project_dir: Path = Path(__file__).resolve().parents[2]
+    state_dir: Path = Path(".local")
+    experiments_dir: Path = Path("experiments")
+    metrics_dir: Path = Path("dbt_project/metrics")
+    dbt_project_dir: Path = Path("dbt_project")
+    business_day: BusinessDay = BusinessDay()
+    feeds: Feeds = Feeds()
+    warehouse: WarehouseSettings = WarehouseSettings()
+    publishing: Publishing = Publishing()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the library's signature)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keywords win over the environment, the environment over the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=settings_file())
+
+    def path(self, relative: Path | str) -> Path:
+        """A configured path, made absolute."""
+        return (self.project_dir / relative).resolve()
+
+    @cached_property
+    def state(self) -> Path:
+        """The folder of everything that is made and can be thrown away."""
+        return self.path(self.state_dir)
+
+    @property
+    def warehouse_file(self) -> Path:
+        """DuckDB's file."""
+        return self.state / "warehouse.duckdb"
+
+    @property
+    def report_dir(self) -> Path:
+        """The report pages and the digest's preview."""
+        return self.state / "reports"
+
+    @property
+    def data_docs_dir(self) -> Path:
+        """Great Expectations' pages."""
+        return self.state / "data_docs"
+
+    @property
+    def dbt_target_dir(self) -> Path:
+        """dbt's manifest, run results and compiled SQL."""
+        return self.state / "dbt"
+
+
+def settings_file() -> Path:
+    """The settings file: `SPLITMILE_CONFIG`, or `splitmile.toml` beside the plugins folder."""
+    return Path(os.environ.get("SPLITMILE_CONFIG") or Path(__file__).resolve().parents[2] / "splitmile.toml")
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsInvalid: A key is unknown or a value cannot be used; every problem is named.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'settings'}: {p['msg']} (found {p['input']!r})" for p in error.errors())
+        raise SettingsInvalid(f"{settings_file()} or a SPLITMILE_ variable: {problems}. docs/settings.md lists every key.") from error
+    except ValueError as error:
+        raise SettingsInvalid(f"{settings_file()} cannot be read: {error}. docs/settings.md shows a whole file.") from error

@@ -1,0 +1,114 @@
+"""The embedded warehouse: one DuckDB file, one writer."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import duckdb
+import pandas as pd
+
+from splitmile.errors import WarehouseBusy, WarehouseError
+from splitmile.settings import Settings
+from splitmile.warehouse.interface import Row
+
+_NAME = re.compile(r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$")
+
+
+class DuckDBWarehouse:
+    """A session on the DuckDB file of an installation."""
+
+    engine: Literal["duckdb"] = "duckdb"
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the file, waiting for another writer to end.
+
+        Raises:
+            WarehouseBusy: The other writer did not end in `warehouse.busy_timeout_seconds`.
+        """
+        self._settings = settings
+        settings.warehouse_file.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = _connect(settings)
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The driver's own connection, for the loader of this package."""
+        return self._connection
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """See `Warehouse.execute`."""
+        self._run(sql, parameters)
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """See `Warehouse.fetch`."""
+        cursor = self._run(sql, parameters)
+        columns = [column[0] for column in cursor.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+    def fetch_frame(self, sql: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
+        """See `Warehouse.fetch_frame`."""
+        return self._run(sql, parameters).df()
+
+    def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """See `Warehouse.append`."""
+        if not rows:
+            return
+        columns = list(rows[0])
+        if not all(_NAME.match(name) for name in [table, *columns]):
+            raise WarehouseError(f"{table} ({', '.join(columns)}) is no plain table and column names")
+        marks = ", ".join("?" for _ in columns)
+        statement = f"insert into {table} ({', '.join(columns)}) values ({marks})"
+        try:
+            self._connection.executemany(statement, [[row[column] for column in columns] for row in rows])
+        except duckdb.Error as error:
+            raise WarehouseError(f"{statement}: {error}") from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See `Warehouse.transaction`."""
+        self._connection.begin()
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+    def business_date_sql(self, instant: str) -> str:
+        """See `Warehouse.business_date_sql`."""
+        day = self._settings.business_day
+        return f"cast(timezone('{day.timezone}', timezone('UTC', {instant})) - interval {day.cutover_hour} hour as date)"
+
+    def close(self) -> None:
+        """See `Warehouse.close`."""
+        self._connection.close()
+
+    def _run(self, sql: str, parameters: Sequence[Any]) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._connection.execute(sql, list(parameters)) if parameters else self._connection.execute(sql)
+        except duckdb.Error as error:
+            first_line = next((line.strip() for line in sql.splitlines() if line.strip()), "")
+            raise WarehouseError(f"{first_line} …: {error}") from error
+
+
+def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + settings.warehouse.busy_timeout_seconds
+    while True:
+        try:
+            connection = duckdb.connect(str(settings.warehouse_file))
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower():
+                raise WarehouseError(f"{settings.warehouse_file} cannot be opened: {error}") from error
+            if time.monotonic() > deadline:
+                raise WarehouseBusy(
+                    f"{settings.warehouse_file} is held by another process for more than "
+                    f"{settings.warehouse.busy_timeout_seconds:g} s; let that one end, then try again. DuckDB said: {error}"
+                ) from error
+            time.sleep(0.2)
+        else:
+            connection.execute(f"set memory_limit = '{settings.warehouse.memory_limit}'")
+            connection.execute("set timezone = 'UTC'")
+            return connection

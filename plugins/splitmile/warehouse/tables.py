@@ -1,0 +1,87 @@
+"""The tables that Splitmile itself writes; dbt makes all others. Each statement can be run again."""
+
+from __future__ import annotations
+
+SCHEMAS = ("raw", "ops", "registry", "results")
+
+_PROVENANCE = """
+        partition_date date not null, object_key varchar(1024) not null, etag varchar(128) not null, line_number bigint not null,
+        load_id varchar(64) not null"""
+
+TABLES: dict[str, str] = {
+    "raw.exposures": f"""
+        exposure_id varchar(128) not null, experiment_id varchar(128) not null, variant varchar(128) not null,
+        unit_type varchar(32) not null, unit_id varchar(128) not null, exposed_at timestamp not null, attributes varchar(4096),
+        {_PROVENANCE}""",
+    "raw.deliveries": f"""
+        delivery_id varchar(128) not null, courier_id varchar(128), store_id varchar(128) not null, customer_id varchar(128),
+        zone_id varchar(128), ordered_at timestamp not null, assigned_at timestamp, picked_up_at timestamp, delivered_at timestamp,
+        promised_at timestamp, cancelled_at timestamp, status varchar(32) not null, distance_m bigint, fee_krw bigint,
+        {_PROVENANCE}""",
+    "ops.load_ledger": """
+        load_id varchar(64) not null, feed varchar(32) not null, partition_date date not null, object_key varchar(1024) not null,
+        etag varchar(128) not null, size_bytes bigint not null, row_count bigint not null, rejected_count bigint not null,
+        loaded_at timestamp not null""",
+    "ops.rejected_rows": """
+        load_id varchar(64) not null, feed varchar(32) not null, partition_date date not null, object_key varchar(1024) not null,
+        line_number bigint not null, reason varchar(1024) not null, row_text varchar(4096), rejected_at timestamp not null""",
+    "ops.feed_warnings": """
+        load_id varchar(64) not null, feed varchar(32) not null, partition_date date not null, message varchar(2048) not null,
+        warned_at timestamp not null""",
+    "ops.changed_dates": """
+        feed varchar(32) not null, business_date date not null, load_id varchar(64) not null, changed_at timestamp not null,
+        transformed_at timestamp""",
+    "ops.emitted_dates": """
+        business_date date not null, fingerprint varchar(64) not null, emitted_at timestamp not null""",
+    "ops.quality_results": """
+        gate varchar(32) not null, business_date date not null, check_name varchar(128) not null, severity varchar(8) not null,
+        is_success boolean not null, observed varchar(1024), expected varchar(1024), message varchar(2048) not null,
+        checked_at timestamp not null""",
+    "ops.transform_runs": """
+        run_id varchar(64) not null, business_date date not null, replay_from date, fingerprint varchar(64) not null,
+        model varchar(128) not null, status varchar(32) not null, seconds double precision not null, ran_at timestamp not null""",
+    "ops.published_messages": """
+        channel varchar(128) not null, business_date date not null, kind varchar(16) not null, message_ts varchar(64),
+        published_at timestamp not null""",
+    "registry.experiments": """
+        experiment_id varchar(128) not null, title varchar(512) not null, owner varchar(256) not null, service varchar(256) not null,
+        hypothesis varchar(4096) not null, unit_type varchar(32) not null, control_variant varchar(128) not null,
+        start_date date not null, end_date date not null, alpha double precision not null, planned_units bigint not null,
+        revision varchar(64) not null, synced_at timestamp not null""",
+    "registry.variants": """
+        experiment_id varchar(128) not null, variant varchar(128) not null, planned_share double precision not null,
+        is_control boolean not null""",
+    "registry.experiment_metrics": """
+        experiment_id varchar(128) not null, metric varchar(128) not null, role varchar(16) not null, margin double precision,
+        minimum_effect double precision""",
+    "registry.problems": """
+        path varchar(1024) not null, line_number bigint not null, experiment_id varchar(128), message varchar(4096) not null,
+        synced_at timestamp not null""",
+    "results.experiment_results": """
+        computation_id varchar(64) not null, computed_at timestamp not null, experiment_id varchar(128) not null,
+        as_of_date date not null, metric varchar(128) not null, segment varchar(128) not null, treatment varchar(128) not null,
+        control varchar(128) not null, role varchar(16) not null, n_control bigint not null, n_treatment bigint not null,
+        control_value double precision, treatment_value double precision,
+        absolute_estimate double precision, absolute_standard_error double precision, absolute_low double precision,
+        absolute_high double precision, absolute_p_value double precision,
+        relative_estimate double precision, relative_standard_error double precision, relative_low double precision,
+        relative_high double precision, relative_p_value double precision,
+        sequential_low double precision, sequential_high double precision, sequential_relative_low double precision,
+        sequential_relative_high double precision, sequential_p_value double precision, p_value_adjusted double precision,
+        degrees_of_freedom double precision, method varchar(32) not null, is_better boolean not null, is_worse boolean not null,
+        decision varchar(32) not null""",
+    "results.scorecards": """
+        computation_id varchar(64) not null, computed_at timestamp not null, experiment_id varchar(128) not null,
+        as_of_date date not null, content_hash varchar(64) not null, decision varchar(32) not null, scorecard varchar(65535) not null""",
+}
+
+VIEWS: dict[str, str] = {
+    "results.latest_experiment_results": """
+        select r.* from results.experiment_results r
+        join (
+            select experiment_id, as_of_date, computation_id,
+                row_number() over (partition by experiment_id, as_of_date order by computed_at desc, computation_id desc) as recency
+            from results.scorecards
+        ) s on s.computation_id = r.computation_id and s.experiment_id = r.experiment_id and s.as_of_date = r.as_of_date
+        where s.recency = 1""",
+}

@@ -89,6 +89,18 @@ class WarehouseSettings(_Section):
     busy_timeout_seconds: float = Field(default=120.0, ge=0)
 
 
+class Trust(_Section):
+    """When an experiment's numbers may not be read at all.
+
+    Attributes:
+        sample_ratio_alarm: The p-value of the χ² test below which the split counts as broken.
+        contamination_limit: Share of exposed units that may have met more than one variant.
+    """
+
+    sample_ratio_alarm: float = Field(default=0.001, gt=0, lt=1)
+    contamination_limit: float = Field(default=0.02, ge=0, le=1)
+
+
 class Publishing(_Section):
     """Where the results go.
 
@@ -114,6 +126,7 @@ class Settings(BaseSettings):
     business_day: BusinessDay = BusinessDay()
     feeds: Feeds = Feeds()
     warehouse: WarehouseSettings = WarehouseSettings()
+    trust: Trust = Trust()
     publishing: Publishing = Publishing()
 
     @classmethod
@@ -169,6 +182,14 @@ def load_settings() -> Settings:
     Raises:
         SettingsInvalid: A key is unknown or a value cannot be used; every problem is named.
     """
+    named = os.environ.get("SPLITMILE_CONFIG")
+    if named and not Path(named).is_file():
+        raise SettingsInvalid(f"SPLITMILE_CONFIG names {named}, which is no file; correct it, or unset it to use splitmile.toml.")
+    known = {name.upper() for name in Settings.model_fields} | {"CONFIG", "DBT"}
+    for variable in os.environ:
+        key = variable.removeprefix("SPLITMILE_")
+        if key != variable and key not in known and key.split("__")[0] not in known and key.split("_")[0] not in known:
+            raise SettingsInvalid(f"the environment variable {variable} sets no key of the settings. docs/settings.md lists every key.")
     try:
         return Settings()
     except ValidationError as error:

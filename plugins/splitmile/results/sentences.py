@@ -35,25 +35,27 @@ def say(reason: Reason, scorecard: Scorecard) -> str:
     label = f"{effect.label} in {effect.treatment}"
     match reason.code:
         case ReasonCode.guardrail_harmed:
-            return f"{label} got worse by more than the accepted {_percent(effect.margin)}: {_change(effect)}."
+            return f"{label} got worse by more than the accepted {_percent(effect.margin)}: {_change(effect, scorecard)}."
         case ReasonCode.primary_worse:
-            return f"{label} got worse: {_change(effect)}."
+            return f"{label} got worse: {_change(effect, scorecard)}."
         case ReasonCode.primary_better:
-            return f"{label} got better: {_change(effect)}."
+            return f"{label} got better: {_change(effect, scorecard)}."
         case ReasonCode.inside_band:
-            return f"{label} moved by less than ±{_percent(effect.minimum_effect)}, which does not matter: {_change(effect)}."
+            return f"{label} moved by less than ±{_percent(effect.minimum_effect)}, which does not matter: {_change(effect, scorecard)}."
         case ReasonCode.undecided:
-            return f"{label} cannot be told from no change yet: {_change(effect)}."
+            return f"{label} cannot be told from no change yet: {_change(effect, scorecard)}."
         case ReasonCode.ended_undecided:
-            return f"The planned end is reached and {label} still cannot be told from no change: {_change(effect)}."
+            return f"The planned end is reached and {label} still cannot be told from no change: {_change(effect, scorecard)}."
         case _:
             return f"{label} has no estimate: {effect.absolute.reason or 'not enough units'}."
 
 
-def _change(effect: Effect) -> str:
+def _change(effect: Effect, scorecard: Scorecard) -> str:
     if effect.relative.estimate is None:
         return effect.relative.reason or "no estimate"
     interval = effect.sequential.relative_interval if effect.sequential else None
+    if scorecard.has_ended:
+        interval = effect.relative.interval
     tail = f" (interval {_signed(interval.low)} to {_signed(interval.high)})" if interval else ""
     return f"{_signed(effect.relative.estimate)}{tail}"
 

@@ -1,0 +1,263 @@
+"""Experiment files to plans; each kind of problem with its line."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+from splitmile.errors import RegistryInvalid
+from splitmile.registry import Direction, Metric, MetricKind, Problem, Registry, Role, json_schema, load_registry
+
+ROOT = Path(__file__).resolve().parents[2]
+
+METRICS = {
+    name: Metric(name, name.capitalize(), "…", MetricKind.ratio, "above", "below", Direction.decrease, "s")
+    for name in ("delivery_time", "late_rate", "cancellation_rate", "deliveries_per_unit")
+}
+
+GOOD = """\
+id: dispatch_ranking
+title: Dispatch ranks couriers
+owner: dispatch-team@example.com
+service: dispatch recommendation
+hypothesis: >-
+  Nearer couriers
+  deliver sooner.
+unit: courier
+control: current
+variants: {ranked: 0.5, current: 0.5}
+start: 2026-03-02
+end: 2026-03-29
+planned_units: 900
+metrics:
+  guardrails:
+    - {metric: cancellation_rate, margin: 0.05}
+  primary:
+    - {metric: delivery_time, minimum_effect: 0.01}
+  secondary:
+    - metric: late_rate
+"""
+
+
+def load(folder: Path, **files: str | bytes) -> Registry:
+    experiments = folder / "experiments"
+    experiments.mkdir(exist_ok=True)
+    for stem, content in files.items():
+        (experiments / f"{stem}.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    return load_registry(experiments, METRICS, relative_to=folder)
+
+
+def problems_of(folder: Path, text: str | bytes) -> list[Problem]:
+    """The problems of a broken file, after seeing that it stopped nothing but itself."""
+    registry = load(folder, dispatch_ranking=text, sound=GOOD.replace("id: dispatch_ranking", "id: sound"))
+    assert [plan.experiment_id for plan in registry.plans] == ["sound"]
+    assert {problem.path for problem in registry.problems} == {"experiments/dispatch_ranking.yaml"}
+    return list(registry.problems)
+
+
+def test_a_good_file_becomes_a_plan(tmp_path: Path) -> None:
+    registry = load(tmp_path, dispatch_ranking=GOOD)
+    assert registry.problems == ()
+    (plan,) = registry.plans
+    assert plan.experiment_id == "dispatch_ranking"
+    assert plan.hypothesis == "Nearer couriers deliver sooner."
+    assert (plan.start_date, plan.end_date) == (date(2026, 3, 2), date(2026, 3, 29))
+    assert (plan.unit_type, plan.planned_units, plan.alpha, plan.slack_channel) == ("courier", 900, 0.05, None)
+    assert plan.control.name == "current"
+    assert [(v.name, v.planned_share, v.is_control) for v in plan.variants] == [("current", 0.5, True), ("ranked", 0.5, False)]
+    assert [(m.metric.name, m.role, m.margin, m.minimum_effect) for m in plan.metrics] == [
+        ("delivery_time", Role.primary, None, 0.01),
+        ("late_rate", Role.secondary, None, None),
+        ("cancellation_rate", Role.guardrail, 0.05, None),
+    ]
+
+
+def test_thirds_names_like_flags_and_options(tmp_path: Path) -> None:
+    text = GOOD.replace("{ranked: 0.5, current: 0.5}", '{"off": 1/3, on: "1 / 3", 1: 1/3, paused: 0}').replace(
+        "control: current", 'control: "off"'
+    )
+    registry = load(tmp_path, dispatch_ranking=text + 'alpha: 0.01\nslack_channel: "#dispatch"\n')
+    assert registry.problems == ()
+    (plan,) = registry.plans
+    assert [(v.name, v.planned_share) for v in plan.variants] == [("off", 1 / 3), ("on", 1 / 3), ("1", 1 / 3), ("paused", 0)]
+    assert (plan.alpha, plan.slack_channel) == (0.01, "#dispatch")
+
+
+def test_files_are_read_in_order_whatever_their_ending_and_line_ends(tmp_path: Path) -> None:
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "b.yml").write_bytes(
+        b"\xef\xbb\xbf" + GOOD.replace("id: dispatch_ranking", "id: b").replace("\n", "\r\n").encode()
+    )
+    (tmp_path / "experiments" / "notes.txt").write_text("not an experiment")
+    registry = load(tmp_path, c=GOOD.replace("id: dispatch_ranking", "id: c"), a=GOOD.replace("id: dispatch_ranking", "id: a"))
+    assert registry.problems == ()
+    assert [plan.experiment_id for plan in registry.plans] == ["a", "b", "c"]
+
+
+# What is replaced in the good file, by what, the line of the problem and what its message says.
+BROKEN = [
+    ("unit: courier", "unit: rider", 8, ["`unit` is 'rider'", "courier, store, customer or zone"]),
+    ("title: Dispatch ranks couriers", "title: 3", 2, ["`title` is 3", "valid string"]),
+    ("title: Dispatch ranks couriers", "title: '  '", 2, ["`title`", "at least 1 character"]),
+    ("title: Dispatch ranks couriers", f"title: {'배' * 171}", 2, ["513 bytes", "may take 512"]),
+    ("owner: dispatch-team@example.com\n", "", 1, ["`owner` is missing", "whom to ask", "dispatch-team@example.com", "add it"]),
+    ("service:", "servce:", 4, ["`servce` is no known key", "did you mean `service`?"]),
+    ("unit: courier", "unit: courier\nzzz: 1", 9, ["`zzz` is no known key", "every known key: alpha, control"]),
+    ("id: dispatch_ranking", "id: Dispatch", 1, ["`id` is 'Dispatch'", "lower-case"]),
+    ("id: dispatch_ranking", "id: other", 1, ["`id` is 'other' in a file named dispatch_ranking.yaml", "rename"]),
+    ("id: dispatch_ranking\n", "", 1, ["`id` is missing"]),
+    ("0.5, current: 0.5", "0.5, current: 0.4", 10, ["add up to 0.9", "expected 1"]),
+    ("0.5, current: 0.5", "0.5, current: 0.500000002", 10, ["add up to 1.000000002"]),
+    ("{ranked: 0.5, current: 0.5}", "{ranked: 0.33, other: 1/3, current: 1/3}", 10, ['thirds as "1/3"']),
+    ("{ranked: 0.5, current: 0.5}", "\n  ranked: -0.5\n  current: 1.5", 11, ["`variants.ranked` is -0.5", "negative"]),
+    ("0.5, current: 0.5", "half, current: 0.5", 10, ["`variants.ranked` is 'half'", "fraction"]),
+    ("0.5, current: 0.5", "1/0, current: 0.5", 10, ["0 below the line"]),
+    ("0.5, current: 0.5", ".nan, current: 0.5", 10, ["`variants.ranked` is nan"]),
+    ("0.5, current: 0.5", f"{'9' * 400}, current: 0.5", 10, ["`variants.ranked` is 999", "at most 1"]),
+    ("0.5, current: 0.5", f"{'9' * 400}/1, current: 0.5", 10, ["`variants.ranked`", "at most 1"]),
+    ("0.5, current: 0.5", "true, current: 0.5", 10, ["`variants.ranked` is True"]),
+    ("{ranked: 0.5, current: 0.5}", "{current: 1}", 10, ["`variants`", "at least 2"]),
+    ("{ranked: 0.5, current: 0.5}", "[ranked, current]", 10, ["`variants`", "dictionary", "{current: 0.5, ranked: 0.5}"]),
+    ("{ranked: 0.5, current: 0.5}", '{" ranked": 0.5, current: 0.5}', 10, ["`variants. ranked`"]),
+    ("control: current", "control: currnt", 9, ["`control` is 'currnt'", "did you mean `current`?"]),
+    ("control: current", "control: baseline", 9, ["none of `variants`", "every known variant: current, ranked"]),
+    ("end: 2026-03-29", "end: 2026-03-01", 12, ["`end` is 2026-03-01, before `start` 2026-03-02"]),
+    ("start: 2026-03-02", "start: 2026-13-02", 11, ["`start` is '2026-13-02'", "no such day"]),
+    ("start: 2026-03-02", "start: 2026-02-30", 11, ["no such day"]),
+    ("start: 2026-03-02", "start: 20260302", 11, ["`start` is 20260302", "YYYY-MM-DD"]),
+    ("start: 2026-03-02", "start: 2026-03-02T10:00:00", 11, ["YYYY-MM-DD", "start: 2026-03-02`"]),
+    ("planned_units: 900", 'planned_units: "900"', 13, ["`planned_units` is '900'", "valid integer"]),
+    ("planned_units: 900", "planned_units: 0", 13, ["greater than 0"]),
+    ("planned_units: 900", f"planned_units: {'9' * 5000}", 13, ["`planned_units` is '999", "no number that can be read"]),
+    ("planned_units: 900", f"planned_units: 900\nalpha: {'9' * 400}", 14, ["`alpha` is 999"]),
+    ("title: Dispatch ranks couriers", 'title: "\\ud800"', 2, ["`title` is '\\ud800'"]),
+    ("planned_units: 900", "planned_units: 0b2", 13, ["`planned_units`"]),
+    ("planned_units: 900", "planned_units: 900\nalpha: 1", 14, ["`alpha` is 1", "at most 0.5"]),
+    ("planned_units: 900", "planned_units: 900\nslack_channel: #dispatch", 14, ["`slack_channel` is empty", "in quotes"]),
+    ("planned_units: 900", "planned_units: 900\nslack_channel: dispatch", 14, ["`slack_channel` is 'dispatch'", '"#dispatch"']),
+    ("delivery_time", "delivery_tme", 18, ["'delivery_tme', no metric of the dbt project", "did you mean `delivery_time`?"]),
+    ("metric: late_rate", "metric: zzz", 20, ["every known metric: cancellation_rate, deliveries_per_unit"]),
+    ("metric: late_rate", "metric: delivery_time", 20, ["already in `metrics.primary[0].metric`", "one role"]),
+    ("metric: late_rate", "metric: late_rate\n    - metric: late_rate", 21, ["already in `metrics.secondary[0].metric`"]),
+    ("minimum_effect", "minimum_efect", 18, ["`metrics.primary[0].minimum_efect`", "did you mean `minimum_effect`?"]),
+    ("minimum_effect: 0.01", "minimum_effect: ", 18, ["`metrics.primary[0].minimum_effect` is empty"]),
+    ("minimum_effect: 0.01", "minimum_effect: 1", 18, ["less than 1", "0.01 is 1 %"]),
+    ("minimum_effect: 0.01", "margin: 0.01", 18, ["`metrics.primary[0].margin` is no known key"]),
+    (", margin: 0.05", "", 16, ["`metrics.guardrails[0].margin` is missing", "margin: 0.05"]),
+    ("margin: 0.05", "margin: -0.05", 16, ["greater than or equal to 0"]),
+    ("  primary:\n    - {metric: delivery_time, minimum_effect: 0.01}\n", "", 14, ["`metrics.primary` is missing"]),
+    ("\n    - {metric: delivery_time, minimum_effect: 0.01}", " []", 17, ["`metrics.primary`", "at least 1 item"]),
+    ("    - metric: late_rate\n", "", 19, ["`metrics.secondary` is empty"]),
+    ("- metric: late_rate", "- late_rate", 20, ["`metrics.secondary[0]` is 'late_rate'", "{metric: late_rate}"]),
+    ("service: dispatch recommendation", "title: Again", 4, ["`title` is written twice, first in line 2"]),
+    ("margin: 0.05", "margin: 0.05, margin: 0.1", 16, ["`metrics.guardrails[0].margin` is written twice"]),
+    ("service: dispatch recommendation", "service: [a", 5, ["broken YAML"]),
+    ("  primary:", "\tprimary:", 17, ["broken YAML", "never by tabs"]),
+    ("unit: courier", "unit: !unit courier", 8, ["the tag '!unit'", "plain value"]),
+    ("unit: courier", "unit: !!python/name:os.system x", 8, ["the tag"]),
+    ("unit: courier", "unit: *unit", 8, ["broken YAML", "undefined alias"]),
+    ("unit: courier", "unit: courier\n? [a]\n: 1", 9, ["a key is a list or a mapping"]),
+    ("metric: late_rate", "&again\n      metric: late_rate\n    - *again", 20, ["`metrics.secondary[1]` is an alias"]),
+    ("planned_units: 900", "planned_units: 900\n---\nid: second", 14, ["broken YAML", "another document"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "parts"), BROKEN, ids=[re.sub(r"\W+", "-", new)[:40] or old[:20] for old, new, _, _ in BROKEN]
+)
+def test_a_problem_has_its_line_and_its_remedy(tmp_path: Path, old: str, new: str, line: int, parts: list[str]) -> None:
+    assert old in GOOD
+    matching = [problem for problem in problems_of(tmp_path, GOOD.replace(old, new)) if all(part in problem.message for part in parts)]
+    assert [problem.line for problem in matching] == [line]
+    assert str(matching[0]).startswith(f"experiments/dispatch_ranking.yaml:{line}: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "part"),
+    [
+        ("", 1, "the file is empty"),
+        ("# only a comment\n", 1, "the file is empty"),
+        ("- id: dispatch_ranking\n", 1, "no mapping"),
+        ("\n\njust text\n", 3, "no mapping"),
+        (GOOD.encode() + "title2: 배달\n".encode("euc-kr"), 21, "no UTF-8"),
+        (GOOD + "x: \x00\n", 1, "broken YAML"),
+        ("a: " + "[" * 1000, 1, "nested too deeply"),
+    ],
+)
+def test_a_file_that_is_no_experiment_at_all(tmp_path: Path, content: str | bytes, line: int, part: str) -> None:
+    (problem,) = problems_of(tmp_path, content)
+    assert (problem.line, problem.experiment_id) == (line, None)
+    assert part in problem.message
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "experiments" / "folder.yaml").mkdir(parents=True)
+    (tmp_path / "experiments" / "gone.yaml").symlink_to(tmp_path / "nowhere")
+    registry = load(tmp_path, dispatch_ranking=GOOD)
+    assert len(registry.plans) == 1
+    assert [(p.path, p.line) for p in registry.problems] == [("experiments/folder.yaml", 1), ("experiments/gone.yaml", 1)]
+    assert all("cannot be read" in problem.message for problem in registry.problems)
+
+
+def test_two_files_with_one_id_both_stop(tmp_path: Path) -> None:
+    registry = load(tmp_path, dispatch_ranking=GOOD, copy="# copied\n" + GOOD, sound=GOOD.replace("id: dispatch_ranking", "id: sound"))
+    assert [plan.experiment_id for plan in registry.plans] == ["sound"]
+    shared = [problem for problem in registry.problems if "is also the id of" in problem.message]
+    assert [(p.path, p.line, p.experiment_id) for p in shared] == [
+        ("experiments/copy.yaml", 2, "dispatch_ranking"),
+        ("experiments/dispatch_ranking.yaml", 1, "dispatch_ranking"),
+    ]
+    assert "experiments/copy.yaml" in shared[1].message
+
+
+def test_one_id_stops_both_files_even_where_one_is_broken_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "dispatch_ranking.yml").write_text(GOOD.replace("unit: courier", "unit: rider"))
+    assert load(tmp_path, dispatch_ranking=GOOD).plans == ()
+
+
+def test_all_problems_of_a_file_are_named_at_once_in_order(tmp_path: Path) -> None:
+    text = GOOD.replace("control: current", "control: x").replace("end: 2026-03-29", "end: 2026-03-01").replace("late_rate", "lte_rate")
+    problems = problems_of(tmp_path, text)
+    assert [problem.line for problem in problems] == [9, 12, 20]
+    assert {problem.experiment_id for problem in problems} == {"dispatch_ranking"}
+
+
+def test_without_any_metric_the_message_says_so(tmp_path: Path) -> None:
+    (tmp_path / "dispatch_ranking.yaml").write_text(GOOD)
+    registry = load_registry(tmp_path, {}, relative_to=tmp_path)
+    assert len(registry.problems) == 3
+    assert all("there is no metric at all yet" in problem.message for problem in registry.problems)
+
+
+def test_an_unknown_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RegistryInvalid, match=r"nowhere is no folder.*experiments_dir"):
+        load_registry(tmp_path / "nowhere", METRICS, relative_to=tmp_path)
+
+
+def test_an_empty_folder_is_an_empty_registry(tmp_path: Path) -> None:
+    assert load(tmp_path) == Registry((), ())
+
+
+def test_a_folder_outside_the_project_is_named_whole(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").touch()
+    (problem,) = load_registry(tmp_path, METRICS, relative_to=tmp_path / "project").problems
+    assert problem.path == (tmp_path / "empty.yaml").as_posix()
+
+
+def test_the_example_of_the_docs_is_a_valid_experiment(tmp_path: Path) -> None:
+    block = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / "experiments.md").read_text(), re.DOTALL)
+    assert block
+    assert load(tmp_path, dispatch_ranking=block[1]).problems == ()
+    jsonschema.validate(_as_json(block[1]), json_schema())
+
+
+def _as_json(text: str) -> object:
+    plain = json.dumps(YAML(typ="safe", pure=True).load(text), default=str)
+    return json.loads(plain)

@@ -1,0 +1,43 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        full_refresh=false,
+        pre_hook="{{ delete_dates('as_of_date', var('as_of_date'), var('as_of_date')) }}",
+        post_hook="{{ expire_unit_metrics() }}",
+    )
+}}
+with
+
+unit_metrics as (
+    select
+        experiment_id,
+        variant,
+        metric,
+        as_of_date,
+        -- Redshift multiplies two BIGINTs as BIGINT: products are taken and summed as exact decimals.
+        cast(numerator as decimal(18, 0)) as numerator,
+        cast(denominator as decimal(18, 0)) as denominator
+    from {{ ref('experiment_unit_metrics') }}
+    where as_of_date = {{ as_of_date() }}
+),
+
+final as (
+    select
+        experiment_id,
+        variant,
+        metric,
+        cast('all' as varchar(128)) as segment,
+        as_of_date,
+        cast(count(*) as bigint) as units,
+        cast(sum(numerator) as decimal(38, 0)) as sum_numerator,
+        cast(sum(denominator) as decimal(38, 0)) as sum_denominator,
+        cast(sum(numerator * numerator) as decimal(38, 0)) as sum_numerator_squared,
+        cast(sum(numerator * denominator) as decimal(38, 0)) as sum_numerator_denominator,
+        cast(sum(denominator * denominator) as decimal(38, 0)) as sum_denominator_squared
+    from unit_metrics
+    group by experiment_id, variant, metric, as_of_date
+)
+
+select * from final

@@ -1,0 +1,144 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        full_refresh=false,
+        pre_hook="{{ delete_dates('as_of_date', var('as_of_date'), var('as_of_date')) }}",
+    )
+}}
+{%- set measures = registered_measures() %}
+with
+
+experiments as (
+    select * from {{ ref('stg_experiments') }}
+    where {{ as_of_date() }} between start_date and end_date
+),
+
+experiment_metrics as (
+    select * from {{ ref('stg_experiment_metrics') }}
+),
+
+unit_days as (
+    select * from {{ ref('unit_days') }}
+),
+
+deliveries as (
+    select * from {{ ref('int_deliveries_timed') }}
+),
+
+-- A unit counts from its first exposure until it is seen in a second variant.
+units as (
+    select
+        experiment_units.experiment_id,
+        experiment_units.unit_type,
+        experiment_units.unit_id,
+        experiment_units.variant,
+        experiment_units.first_exposed_at,
+        experiment_units.exposure_date
+    from {{ ref('experiment_units') }} as experiment_units
+    inner join experiments
+        on experiment_units.experiment_id = experiments.experiment_id
+    where
+        experiment_units.exposure_date <= {{ as_of_date() }}
+        and (experiment_units.contamination_date is null or experiment_units.contamination_date > {{ as_of_date() }})
+),
+
+-- The exposure day itself counts from the instant of exposure on, so it comes from its events.
+exposure_day as (
+    {% for unit_type, unit_column in unit_columns().items() -%}
+    select
+        units.experiment_id,
+        units.unit_id
+        {%- for measure in measures %},
+        cast(coalesce(sum(cast({{ measure.expression }} as bigint)), 0) as bigint) as {{ measure.name }}
+        {%- endfor %}
+    from units
+    inner join deliveries
+        on
+            units.unit_id = deliveries.{{ unit_column }}
+            and units.exposure_date = deliveries.business_date
+            and units.first_exposed_at <= deliveries.ordered_at
+    where units.unit_type = '{{ unit_type }}'
+    group by units.experiment_id, units.unit_id
+    {% if not loop.last %}union all
+    {% endif %}
+    {%- endfor %}
+),
+
+later_days as (
+    select
+        units.experiment_id,
+        units.unit_id
+        {%- for measure in measures %},
+        cast(sum(unit_days.{{ measure.name }}) as bigint) as {{ measure.name }}
+        {%- endfor %}
+    from units
+    inner join unit_days
+        on
+            units.unit_type = unit_days.unit_type
+            and units.unit_id = unit_days.unit_id
+            and units.exposure_date < unit_days.business_date
+            and unit_days.business_date <= {{ as_of_date() }}
+    group by units.experiment_id, units.unit_id
+),
+
+unit_measures as (
+    select
+        units.experiment_id,
+        units.variant,
+        units.unit_id
+        {%- for measure in measures %},
+        coalesce(exposure_day.{{ measure.name }}, 0) + coalesce(later_days.{{ measure.name }}, 0) as {{ measure.name }}
+        {%- endfor %}
+    from units
+    left join exposure_day
+        on
+            units.experiment_id = exposure_day.experiment_id
+            and units.unit_id = exposure_day.unit_id
+    left join later_days
+        on
+            units.experiment_id = later_days.experiment_id
+            and units.unit_id = later_days.unit_id
+),
+
+metric_values as (
+    {% for metric in registered_metrics() -%}
+    select
+        unit_measures.experiment_id,
+        unit_measures.variant,
+        unit_measures.unit_id,
+        '{{ metric.name }}' as metric,
+        {% if metric.kind == 'proportion' -%}
+        cast(case when unit_measures.{{ metric.numerator }} > 0 then 1 else 0 end as bigint) as numerator,
+        {%- else -%}
+        unit_measures.{{ metric.numerator }} as numerator,
+        {%- endif %}
+        {% if metric.denominator -%}
+        unit_measures.{{ metric.denominator }} as denominator
+        {%- else -%}
+        cast(1 as bigint) as denominator
+        {%- endif %}
+    from unit_measures
+    inner join experiment_metrics
+        on
+            unit_measures.experiment_id = experiment_metrics.experiment_id
+            and experiment_metrics.metric = '{{ metric.name }}'
+    {% if not loop.last %}union all
+    {% endif %}
+    {%- endfor %}
+),
+
+final as (
+    select
+        experiment_id,
+        cast(variant as varchar(128)) as variant,
+        cast(unit_id as varchar(128)) as unit_id,
+        cast(metric as varchar(128)) as metric,
+        {{ as_of_date() }} as as_of_date,
+        numerator,
+        denominator
+    from metric_values
+)
+
+select * from final

@@ -1,0 +1,122 @@
+"""dbt in this process: one project, one manifest, one invocation at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from splitmile.errors import TransformFailed
+from splitmile.settings import Settings
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+
+def project_environment(settings: Settings) -> dict[str, str]:
+    """The environment variables by which `dbt_project.yml` and `profiles.yml` learn this installation's paths."""
+    return {
+        "SPLITMILE_DBT_METRICS": os.path.relpath(settings.path(settings.metrics_dir), settings.path(settings.dbt_project_dir)),
+        "SPLITMILE_DBT_DUCKDB_PATH": str(settings.warehouse_file),
+        "SPLITMILE_DBT_MEMORY_LIMIT": settings.warehouse.memory_limit,
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+
+
+def project_vars(settings: Settings) -> dict[str, Any]:
+    """The dbt variables that come from the settings."""
+    return {"timezone": settings.business_day.timezone, "cutover_hour": settings.business_day.cutover_hour}
+
+
+def parse(settings: Settings) -> Manifest:
+    """The project's manifest, parsed again only after one of its files changed.
+
+    Raises:
+        TransformFailed: dbt cannot parse the project or the metrics folder; dbt's words say where.
+    """
+    metrics = settings.path(settings.metrics_dir)
+    if not metrics.is_dir():
+        raise TransformFailed(f"{metrics} is no folder; metrics_dir must name a folder of dbt metric files (docs/metrics.md)")
+    return _parse(settings, _state_of_files(settings))
+
+
+def manifest_document(settings: Settings) -> dict[str, Any]:
+    """The manifest as the JSON document that dbt publishes."""
+    parse(settings)
+    document: dict[str, Any] = json.loads((settings.dbt_target_dir / "manifest.json").read_text())
+    return document
+
+
+def invoke(settings: Settings, arguments: Sequence[str], variables: Mapping[str, Any], *, manifest: Manifest | None = None) -> Any:
+    """Run one dbt command in this process and return its result.
+
+    Everything that dbt has to say goes to `dbt.log` in the state folder's `dbt`; its errors are raised.
+
+    Raises:
+        TransformFailed: The command ended with an error; the message has the failed nodes in dbt's words.
+    """
+    # Imported here: dbt takes seconds to import, and most commands never need it.
+    from dbt.cli.main import dbtRunner
+
+    project = settings.path(settings.dbt_project_dir)
+    target = settings.dbt_target_dir
+    target.mkdir(parents=True, exist_ok=True)
+    with _environment(project_environment(settings)), _closed_connections():
+        outcome = dbtRunner(manifest=manifest).invoke(
+            [
+                "--quiet",
+                "--log-level=none",
+                f"--log-path={target}",
+                *arguments,
+                f"--project-dir={project}",
+                f"--profiles-dir={project}",
+                f"--target-path={target}",
+                f"--vars={json.dumps(dict(variables))}",
+            ]
+        )
+    if outcome.success:
+        return outcome.result
+    if outcome.exception is not None:
+        raise TransformFailed(f"dbt {arguments[0]}: {outcome.exception}. {target / 'dbt.log'} has the whole story.") from outcome.exception
+    failed = [r for r in outcome.result.results if r.status not in ("success", "pass", "skipped", "no-op")]
+    words = "; ".join(f"{r.node.name}: {r.message}" for r in failed)
+    raise TransformFailed(f"dbt {arguments[0]}: {words}. {target / 'dbt.log'} has the whole story.")
+
+
+@lru_cache(maxsize=4)
+def _parse(settings: Settings, _files: tuple[tuple[str, int], ...]) -> Manifest:
+    return invoke(settings, ["parse"], project_vars(settings))
+
+
+def _state_of_files(settings: Settings) -> tuple[tuple[str, int], ...]:
+    folders = (settings.path(settings.dbt_project_dir), settings.path(settings.metrics_dir))
+    files = {path for folder in folders for path in folder.rglob("*") if path.suffix in (".sql", ".yml", ".yaml")}
+    return tuple(sorted((str(path), path.stat().st_mtime_ns) for path in files))
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _closed_connections() -> Iterator[None]:
+    """Let go of DuckDB's file at the end: the adapter keeps it open for the life of the process."""
+    try:
+        yield
+    finally:
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+        DuckDBConnectionManager.close_all_connections()

@@ -1,0 +1,177 @@
+"""All that one business date has to say, gathered from what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from splitmile.registry.plan import Plan, Registry
+from splitmile.results.codec import from_json
+from splitmile.results.types import (
+    DataWarning,
+    Decision,
+    Digest,
+    EffectCourse,
+    EffectPoint,
+    ExperimentNews,
+    Interval,
+    Restatement,
+    Scorecard,
+)
+from splitmile.settings import Settings
+from splitmile.warehouse import Row, Warehouse
+
+_URGENCY = list(Decision)
+
+
+def compose_digest(warehouse: Warehouse, settings: Settings, registry: Registry, as_of: date) -> Digest:
+    """The digest of a business date: scorecards by urgency, warnings, restatements and the day's headline figures.
+
+    Args:
+        warehouse: Open session.
+        settings: For the folder named in a warning.
+        registry: The experiments that should have a scorecard, and the files that could not be read.
+        as_of: The business date.
+    """
+    plans = [plan for plan in registry.plans if plan.start_date <= as_of <= plan.end_date]
+    scorecards = latest_scorecards(warehouse, as_of)
+    before = latest_scorecards(warehouse, as_of - timedelta(days=1))
+    news = [
+        ExperimentNews(
+            scorecard=scorecards[plan.experiment_id],
+            previous_decision=before[plan.experiment_id].verdict.decision if plan.experiment_id in before else None,
+            courses=_courses(warehouse, plan, as_of),
+        )
+        for plan in plans
+        if plan.experiment_id in scorecards
+    ]
+    news.sort(key=lambda item: (_URGENCY.index(item.scorecard.verdict.decision), item.scorecard.start_date, item.scorecard.experiment_id))
+    warnings = [
+        *_registry_warnings(registry),
+        *_missing_scorecards(plans, scorecards),
+        *_quality_warnings(warehouse, as_of),
+        *_feed_warnings(warehouse, settings, as_of),
+    ]
+    warnings.sort(key=lambda warning: warning.severity != "block")
+    volume = warehouse.fetch(
+        "select count(*) as orders, coalesce(sum(is_delivered), 0) as deliveries from intermediate.int_deliveries_timed "
+        "where business_date = ?",
+        [as_of],
+    )[0]
+    return Digest(
+        as_of_date=as_of,
+        news=tuple(news),
+        warnings=tuple(warnings),
+        restatements=tuple(restatement for plan in plans for restatement in _restatements(warehouse, plan, as_of)),
+        orders=int(volume["orders"]),
+        deliveries=int(volume["deliveries"]),
+    )
+
+
+def latest_scorecards(warehouse: Warehouse, as_of: date) -> dict[str, Scorecard]:
+    """The latest scorecard of every experiment that has one as of a business date, by experiment."""
+    return {row["experiment_id"]: from_json(Scorecard, row["scorecard"]) for row in _computations(warehouse, as_of) if row["recency"] == 1}
+
+
+def _computations(warehouse: Warehouse, as_of: date) -> list[Row]:
+    return warehouse.fetch(
+        "select experiment_id, computed_at, scorecard, row_number() over "
+        "(partition by experiment_id order by computed_at desc, computation_id desc) as recency "
+        "from results.scorecards where as_of_date = ? order by experiment_id, recency",
+        [as_of],
+    )
+
+
+def _courses(warehouse: Warehouse, plan: Plan, as_of: date) -> tuple[EffectCourse, ...]:
+    rows = warehouse.fetch(
+        "select metric, treatment, as_of_date, relative_estimate, sequential_relative_low, sequential_relative_high "
+        "from results.latest_experiment_results where experiment_id = ? and as_of_date <= ? and segment = 'all' order by as_of_date",
+        [plan.experiment_id, as_of],
+    )
+    points: dict[tuple[str, str], list[EffectPoint]] = {}
+    for row in rows:
+        low, high = row["sequential_relative_low"], row["sequential_relative_high"]
+        interval = None if low is None and high is None else Interval(low, high)
+        points.setdefault((row["metric"], row["treatment"]), []).append(EffectPoint(row["as_of_date"], row["relative_estimate"], interval))
+    keys = [(planned.metric.name, treatment.name) for planned in plan.metrics for treatment in plan.treatments]
+    return tuple(EffectCourse(metric, treatment, tuple(points.get((metric, treatment), ()))) for metric, treatment in keys)
+
+
+def _registry_warnings(registry: Registry) -> list[DataWarning]:
+    return [
+        DataWarning("block", problem.experiment_id or problem.path, f"{problem} This experiment is left out until its file is mended.")
+        for problem in registry.problems
+    ]
+
+
+def _missing_scorecards(plans: Sequence[Plan], scorecards: dict[str, Scorecard]) -> list[DataWarning]:
+    return [
+        DataWarning("block", plan.experiment_id, f"{plan.title}: the analysis failed, so it has no scorecard today; see the task's log.")
+        for plan in plans
+        if plan.experiment_id not in scorecards
+    ]
+
+
+def _quality_warnings(warehouse: Warehouse, as_of: date) -> list[DataWarning]:
+    rows = warehouse.fetch(
+        "select gate, check_name, severity, message from ops.quality_results "
+        "where business_date = ? and not is_success order by gate, check_name",
+        [as_of],
+    )
+    return [DataWarning(row["severity"], f"{row['gate']}: {row['check_name']}", row["message"]) for row in rows]
+
+
+def _feed_warnings(warehouse: Warehouse, settings: Settings, as_of: date) -> list[DataWarning]:
+    warnings = [
+        DataWarning("warn", f"feed {row['feed']}", row["message"])
+        for row in warehouse.fetch("select feed, message from ops.feed_warnings where partition_date = ? order by feed, message", [as_of])
+    ]
+    rejected = warehouse.fetch(
+        "select feed, count(*) as row_count, count(distinct object_key) as object_count, min(reason) as example "
+        "from ops.rejected_rows where partition_date = ? group by feed order by feed",
+        [as_of],
+    )
+    warnings += [
+        DataWarning(
+            "warn",
+            f"feed {row['feed']}",
+            f"{row['row_count']:,} rows of {row['object_count']:,} objects broke the contract and were left out, "
+            f"such as: {row['example']}. They are in ops.rejected_rows (up to {100 * settings.feeds.max_rejected_share:g} % is accepted).",
+        )
+        for row in rejected
+    ]
+    return warnings
+
+
+def _restatements(warehouse: Warehouse, plan: Plan, as_of: date) -> list[Restatement]:
+    """What changed between the first result that was published for this date and the latest, in the primary metrics."""
+    kept = [row for row in _computations(warehouse, as_of) if row["experiment_id"] == plan.experiment_id]
+    if len(kept) < 2:
+        return []
+    latest, earlier = kept[0], kept[1]
+    cause = _cause(warehouse, earlier, latest)
+    before = _primary_effects(from_json(Scorecard, earlier["scorecard"]))
+    after = _primary_effects(from_json(Scorecard, latest["scorecard"]))
+    return [
+        Restatement(plan.experiment_id, metric, treatment, as_of, before.get((metric, treatment)), value, cause)
+        for (metric, treatment), value in after.items()
+        if before.get((metric, treatment)) != value
+    ]
+
+
+def _primary_effects(scorecard: Scorecard) -> dict[tuple[str, str], float | None]:
+    return {(e.metric, e.treatment): e.relative.estimate for e in scorecard.effects if e.role == "primary"}
+
+
+def _cause(warehouse: Warehouse, earlier: Row, latest: Row) -> str:
+    changed = warehouse.fetch(
+        "select feed, business_date from ops.changed_dates where changed_at > ? and changed_at <= ? group by feed, business_date "
+        "order by feed, business_date",
+        [earlier["computed_at"], latest["computed_at"]],
+    )
+    if not changed:
+        return "the experiment's file or the metrics changed"
+    dates = sorted({row["business_date"] for row in changed})
+    feeds = " and ".join(sorted({row["feed"] for row in changed}))
+    span = f"{dates[0]}" if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    return f"{feeds} of {span} arrived or were corrected after the first result"

@@ -2,9 +2,9 @@
 with
 
 digits as (
-    {% for digit in range(10) -%}
+    {% for digit in range(10) %}
     select {{ digit }} as digit
-    {%- if not loop.last %} union all {% endif %}
+    {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
@@ -16,12 +16,16 @@ numbers as (
     cross join digits as thousands
 ),
 
+days as (
+    select cast({{ dbt.dateadd('day', 'day_number', "cast('2013-01-01' as date)") }} as date) as business_date
+    from numbers
+),
+
 final as (
     select
-        cast({{ dbt.dateadd('day', 'day_number', "cast('2013-01-01' as date)") }} as date) as business_date,
-        cast(extract(dow from cast({{ dbt.dateadd('day', 'day_number', "cast('2013-01-01' as date)") }} as date)) as integer)
-            as weekday_number
-    from numbers
+        business_date,
+        cast(extract(dow from business_date) as integer) as weekday_number
+    from days
 )
 
 select * from final

@@ -16,9 +16,10 @@ unit_metrics as (
         variant,
         metric,
         as_of_date,
-        -- Redshift multiplies two BIGINTs as BIGINT: products are taken and summed as exact decimals.
-        cast(numerator as decimal(18, 0)) as numerator,
-        cast(denominator as decimal(18, 0)) as denominator
+        -- Redshift multiplies two BIGINTs as BIGINT, and DuckDB two DECIMAL(18, 0) as DECIMAL(18, 0): from 19 digits on
+        -- both engines multiply into 38.
+        cast(numerator as decimal(19, 0)) as numerator,
+        cast(denominator as decimal(19, 0)) as denominator
     from {{ ref('experiment_unit_metrics') }}
     where as_of_date = {{ as_of_date() }}
 ),

@@ -8,6 +8,8 @@
     )
 }}
 {%- set measures = registered_measures() %}
+-- sqlfluff loses count of the indentation inside loops of Jinja.
+-- noqa: disable=LT02
 with
 
 experiments as (
@@ -46,13 +48,13 @@ units as (
 
 -- The exposure day itself counts from the instant of exposure on, so it comes from its events.
 exposure_day as (
-    {% for unit_type, unit_column in unit_columns().items() -%}
+    {% for unit_type, unit_column in unit_columns().items() %}
     select
         units.experiment_id,
-        units.unit_id
-        {%- for measure in measures %},
-        cast(coalesce(sum(cast({{ measure.expression }} as bigint)), 0) as bigint) as {{ measure.name }}
-        {%- endfor %}
+        units.unit_id,
+        {% for measure in measures %}
+        cast(coalesce(sum(cast({{ measure.expression }} as bigint)), 0) as bigint) as {{ measure.name }}{{ ',' if not loop.last }}
+        {% endfor %}
     from units
     inner join deliveries
         on
@@ -61,18 +63,17 @@ exposure_day as (
             and units.first_exposed_at <= deliveries.ordered_at
     where units.unit_type = '{{ unit_type }}'
     group by units.experiment_id, units.unit_id
-    {% if not loop.last %}union all
-    {% endif %}
-    {%- endfor %}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 later_days as (
     select
         units.experiment_id,
-        units.unit_id
-        {%- for measure in measures %},
-        cast(sum(unit_days.{{ measure.name }}) as bigint) as {{ measure.name }}
-        {%- endfor %}
+        units.unit_id,
+        {% for measure in measures %}
+        cast(sum(unit_days.{{ measure.name }}) as bigint) as {{ measure.name }}{{ ',' if not loop.last }}
+        {% endfor %}
     from units
     inner join unit_days
         on
@@ -87,10 +88,10 @@ unit_measures as (
     select
         units.experiment_id,
         units.variant,
-        units.unit_id
-        {%- for measure in measures %},
-        coalesce(exposure_day.{{ measure.name }}, 0) + coalesce(later_days.{{ measure.name }}, 0) as {{ measure.name }}
-        {%- endfor %}
+        units.unit_id,
+        {% for measure in measures %}
+        coalesce(exposure_day.{{ measure.name }}, 0) + coalesce(later_days.{{ measure.name }}, 0) as {{ measure.name }}{{ ',' if not loop.last }}
+        {% endfor %}
     from units
     left join exposure_day
         on
@@ -103,30 +104,29 @@ unit_measures as (
 ),
 
 metric_values as (
-    {% for metric in registered_metrics() -%}
+    {% for metric in registered_metrics() %}
     select
         unit_measures.experiment_id,
         unit_measures.variant,
         unit_measures.unit_id,
         '{{ metric.name }}' as metric,
-        {% if metric.kind == 'proportion' -%}
+        {% if metric.kind == 'proportion' %}
         cast(case when unit_measures.{{ metric.numerator }} > 0 then 1 else 0 end as bigint) as numerator,
-        {%- else -%}
+        {% else %}
         unit_measures.{{ metric.numerator }} as numerator,
-        {%- endif %}
-        {% if metric.denominator -%}
+        {% endif %}
+        {% if metric.denominator %}
         unit_measures.{{ metric.denominator }} as denominator
-        {%- else -%}
+        {% else %}
         cast(1 as bigint) as denominator
-        {%- endif %}
+        {% endif %}
     from unit_measures
     inner join experiment_metrics
         on
             unit_measures.experiment_id = experiment_metrics.experiment_id
             and experiment_metrics.metric = '{{ metric.name }}'
-    {% if not loop.last %}union all
-    {% endif %}
-    {%- endfor %}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 final as (

@@ -7,6 +7,8 @@
     )
 }}
 {%- set measures = registered_measures() %}
+-- sqlfluff loses count of the indentation inside loops of Jinja.
+-- noqa: disable=LT02
 with
 
 deliveries as (
@@ -17,20 +19,19 @@ deliveries as (
 ),
 
 final as (
-    {% for unit_type, unit_column in unit_columns().items() -%}
+    {% for unit_type, unit_column in unit_columns().items() %}
     select
         '{{ unit_type }}' as unit_type,
         {{ unit_column }} as unit_id,
-        business_date
-        {%- for measure in measures %},
-        cast(coalesce(sum(cast({{ measure.expression }} as bigint)), 0) as bigint) as {{ measure.name }}
-        {%- endfor %}
+        business_date,
+        {% for measure in measures %}
+        cast(coalesce(sum(cast({{ measure.expression }} as bigint)), 0) as bigint) as {{ measure.name }}{{ ',' if not loop.last }}
+        {% endfor %}
     from deliveries
     where {{ unit_column }} is not null
     group by {{ unit_column }}, business_date
-    {% if not loop.last %}union all
-    {% endif %}
-    {%- endfor %}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 )
 
 select * from final

@@ -1,0 +1,73 @@
+# Everything a person or a machine does here starts with one of these. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: help demo test setup up down clean lint types imports sql unit e2e requirements pictures
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+demo: setup ## Run four weeks of a simulated delivery city through real Airflow and print the digest
+	@$(BIN)/splitmile demo
+
+test: lint types imports sql unit e2e ## Everything the gate checks
+	@echo "All checks passed."
+
+setup: .venv/installed ## Make the environment in .venv
+
+up: setup ## Start S3 and Airflow in the background, on this machine only
+	@$(BIN)/splitmile up
+
+down: ## End what `make up` started
+	@$(BIN)/splitmile down
+
+clean: ## Remove the environment and everything that was made
+	@if [ -x $(BIN)/splitmile ]; then $(BIN)/splitmile down; fi
+	rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+
+lint: setup ## Style of Python
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup ## Types of the package, strictly
+	$(BIN)/mypy
+
+imports: setup ## Who may import whom
+	$(BIN)/lint-imports
+
+sql: setup ## Style of SQL
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+
+unit: setup ## Tests of every part: Python, dbt, DAGs
+	$(BIN)/pytest -q -m "not slow"
+
+e2e: setup ## The whole way, slow: a scheduler from S3 to the digest
+	$(BIN)/pytest -q -m slow
+
+requirements: ## Resolve pyproject.toml anew into the hashed requirements files
+	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -q -o requirements.txt
+	uv pip compile pyproject.toml --group dev -c requirements.txt --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -q -o requirements-dev.txt
+
+pictures: setup ## Take the README's pictures of the demo's pages, with Chromium
+	$(BIN)/python docs/images/make.py
+
+# uv installs in seconds; pip in about a minute where uv cannot be had.
+.venv/installed: requirements-dev.txt pyproject.toml
+	@echo "Making the environment in .venv …"
+	@command -v $(PYTHON) >/dev/null || { echo "Splitmile needs Python 3.11; name it with: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "$(PYTHON) is not Python 3.11; name it with: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@command -v uv >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv || true
+	@uv="$$(command -v uv || true)"; if [ -x $(BIN)/uv ]; then uv=$(BIN)/uv; fi; \
+	if [ -n "$$uv" ] && "$$uv" --version >/dev/null 2>&1; then \
+		"$$uv" pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt; \
+		"$$uv" pip install --quiet --python $(BIN)/python --no-deps --editable .; \
+	else \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
+	fi
+	@touch $@

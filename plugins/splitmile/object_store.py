@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,13 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError as URLLibError
 
 from splitmile.errors import StoreUnavailable
+
+
+class ObjectChanged(StoreUnavailable):
+    """An object is no longer the one that was listed; listing again and trying again will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +76,32 @@ class ObjectStore:
         except (BotoCoreError, ClientError) as error:
             raise self._unavailable(f"listing {self.url(prefix)}", error) from error
 
-    def download(self, key: str, target: Path) -> None:
-        """Write an object to a local file."""
+    def download(self, key: str, target: Path, etag: str | None = None) -> None:
+        """Write an object to a local file.
+
+        Args:
+            key: The whole key.
+            target: The local file, replaced when it is there.
+            etag: The version that is wanted; none takes whichever is there.
+
+        Raises:
+            ObjectChanged: The object was replaced or removed since it was listed with that etag.
+        """
+        condition = {"IfMatch": f'"{etag}"'} if etag else {}
         try:
-            self._client.download_file(self.bucket, key, str(target))
-        except (BotoCoreError, ClientError) as error:
+            response = self._client.get_object(Bucket=self.bucket, Key=key, **condition)
+            # Not every S3 honours the condition, so what came is compared as well.
+            found = response["ETag"].strip('"')
+            if etag and found != etag:
+                response["Body"].close()
+                raise self._changed(key, f"it has the etag {found}, {etag} was listed")
+            with target.open("wb") as file, closing(response["Body"]) as body:
+                shutil.copyfileobj(body, file, 1 << 20)
+        except ClientError as error:
+            if etag and error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 412):
+                raise self._changed(key, str(error)) from error
+            raise self._unavailable(f"reading {self.url(key)}", error) from error
+        except (BotoCoreError, URLLibError) as error:
             raise self._unavailable(f"reading {self.url(key)}", error) from error
 
     def upload(self, source: Path, key: str) -> None:
@@ -108,6 +136,9 @@ class ObjectStore:
                 raise self._unavailable(f"creating bucket {self.bucket}", error) from error
         except BotoCoreError as error:
             raise self._unavailable(f"finding bucket {self.bucket}", error) from error
+
+    def _changed(self, key: str, how: str) -> ObjectChanged:
+        return ObjectChanged(f"{self.url(key)} changed while it was read: {how}. Try again; the next listing shows what is there now.")
 
     def _unavailable(self, doing: str, error: Exception) -> StoreUnavailable:
         where = self._endpoint or "AWS S3"

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from splitmile.settings import Settings
 from splitmile.warehouse.duckdb import DuckDBWarehouse
 from splitmile.warehouse.interface import Row, Warehouse
+from splitmile.warehouse.loading import ColumnRule, ColumnTypeUnfit, FileUnreadable, IncomingFile
 from splitmile.warehouse.tables import SCHEMAS, TABLES, VIEWS
 
-__all__ = ["Row", "Warehouse", "create_tables", "open_warehouse"]
+__all__ = ["ColumnRule", "ColumnTypeUnfit", "FileUnreadable", "IncomingFile", "Row", "Warehouse", "create_tables", "open_warehouse"]
 
 
 @contextmanager

@@ -13,7 +13,9 @@ import pandas as pd
 
 from splitmile.errors import WarehouseBusy, WarehouseError
 from splitmile.settings import Settings
+from splitmile.warehouse import duckdb_loading
 from splitmile.warehouse.interface import Row
+from splitmile.warehouse.loading import ColumnRule, IncomingFile
 
 _NAME = re.compile(r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$")
 
@@ -32,11 +34,6 @@ class DuckDBWarehouse:
         self._settings = settings
         settings.warehouse_file.parent.mkdir(parents=True, exist_ok=True)
         self._connection = _connect(settings)
-
-    @property
-    def connection(self) -> duckdb.DuckDBPyConnection:
-        """The driver's own connection, for the loader of this package."""
-        return self._connection
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """See `Warehouse.execute`."""
@@ -81,6 +78,16 @@ class DuckDBWarehouse:
         """See `Warehouse.business_date_sql`."""
         day = self._settings.business_day
         return f"cast(timezone('{day.timezone}', timezone('UTC', {instant})) - interval {day.cutover_hour} hour as date)"
+
+    def file_columns(self, file: IncomingFile) -> tuple[str, ...]:
+        """See `Warehouse.file_columns`."""
+        return duckdb_loading.file_columns(self._connection, file)
+
+    def stage_file(self, table: str, file: IncomingFile, columns: Sequence[ColumnRule]) -> None:
+        """See `Warehouse.stage_file`."""
+        if not all(_NAME.match(name) for name in [table, *(column.name for column in columns)]):
+            raise WarehouseError(f"{table} ({', '.join(column.name for column in columns)}) is no plain table and column names")
+        duckdb_loading.stage_file(self._connection, table, file, columns)
 
     def close(self) -> None:
         """See `Warehouse.close`."""

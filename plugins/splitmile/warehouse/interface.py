@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol
 
 import pandas as pd
 
+from splitmile.warehouse.loading import ColumnRule, IncomingFile
+
 Row = dict[str, Any]
 
 
@@ -40,6 +42,24 @@ class Warehouse(Protocol):
 
     def business_date_sql(self, instant: str) -> str:
         """The SQL expression for the business date of an instant column (UTC); equals dbt's macro `business_date`."""
+
+    def file_columns(self, file: IncomingFile) -> tuple[str, ...]:
+        """The names of the columns that a file has, in its own order; of JSON Lines every key that occurs.
+
+        Raises:
+            FileUnreadable: The file is not what its name says, or ends too early.
+        """
+
+    def stage_file(self, table: str, file: IncomingFile, columns: Sequence[ColumnRule]) -> None:
+        """Add every row of a file to a temporary table, which is made when it is missing.
+
+        The table has `object_key`, `etag`, `line_number` (of a text file the line, the header counted; of Parquet the row; both
+        from 1), `reason` (null, or which columns break which rule), `row_text` (of rows with a reason) and the typed columns.
+
+        Raises:
+            FileUnreadable: The file is not what its name says, or ends too early.
+            ColumnTypeUnfit: A column has a type from which its rule's type cannot be read.
+        """
 
     def close(self) -> None:
         """End the session."""

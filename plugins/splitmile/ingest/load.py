@@ -1,0 +1,298 @@
+"""One partition into the warehouse: replaced as a whole, or left as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from splitmile.errors import FeedError
+from splitmile.ingest.contract import FEEDS, Feed, FeedName
+from splitmile.ingest.failures import (
+    ColumnMissing,
+    ColumnTypeWrong,
+    ObjectUnreadable,
+    PartitionEmpty,
+    PartitionShrunk,
+    TooManyRejected,
+)
+from splitmile.ingest.files import fetch_file
+from splitmile.ingest.partitions import FeedPartition, list_partition, partition_prefix
+from splitmile.object_store import ObjectStore, StoredObject
+from splitmile.settings import Settings
+from splitmile.warehouse import ColumnTypeUnfit, FileUnreadable, IncomingFile, Warehouse
+
+_STAGE = "feed_stage"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What loading one partition did.
+
+    Attributes:
+        feed, partition_date: The partition.
+        load_id: The same for the same objects, whenever and wherever they are loaded.
+        object_count, row_count, rejected_count: Objects read, rows now in the raw table, and rows put aside.
+        changed_dates: Business dates of which a row came, went or may have changed, in order.
+        warnings: What was let pass; also kept in `ops.feed_warnings`.
+    """
+
+    feed: FeedName
+    partition_date: date
+    load_id: str
+    object_count: int
+    row_count: int
+    rejected_count: int
+    changed_dates: tuple[date, ...]
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, to cross a process boundary; `from_dict` is the way back."""
+        return {
+            **asdict(self),
+            "partition_date": self.partition_date.isoformat(),
+            "changed_dates": [changed.isoformat() for changed in self.changed_dates],
+            "warnings": list(self.warnings),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The report that `to_dict` wrote."""
+        dates = tuple(date.fromisoformat(changed) for changed in values["changed_dates"])
+        known = {**values, "partition_date": date.fromisoformat(values["partition_date"])}
+        return cls(**{**known, "changed_dates": dates, "warnings": tuple(values["warnings"])})
+
+
+def load_partition(
+    store: ObjectStore, warehouse: Warehouse, settings: Settings, partition: FeedPartition, *, force: bool = False
+) -> LoadReport:
+    """Make the warehouse hold exactly what lies in a partition now.
+
+    The partition is listed again first, so a second try sees what the first could not. Everything is read and judged
+    before the first row changes, and all changes are one transaction: whatever goes wrong, the rows of before are there.
+
+    Args:
+        store: Where the feeds lie.
+        warehouse: Where the rows go.
+        settings: Says which share of rows may break the contract, and what an empty or shrunken partition does.
+        partition: Which partition; of its objects only their being there is used.
+        force: Load a partition that is empty or lost more than half of its rows, whatever the settings say; it becomes
+            a warning.
+
+    Raises:
+        ObjectChanged: An object was replaced while it was read. Trying again will do.
+        FeedError: The partition cannot be loaded as it stands; one of the errors of `splitmile.ingest.failures`.
+    """
+    feed = FEEDS[partition.feed]
+    present = list_partition(store, settings, partition.feed, partition.partition_date)
+    where = store.url(partition_prefix(settings, partition.feed, partition.partition_date))
+    warnings: list[str] = []
+    warehouse.execute(f"drop table if exists {_STAGE}")
+    settings.state.mkdir(parents=True, exist_ok=True)
+    for stored in present.objects:
+        with tempfile.TemporaryDirectory(prefix="incoming-", dir=settings.state) as folder:
+            warnings += _stage(store, warehouse, feed, stored, Path(folder))
+    counts = _counts(warehouse, present)
+    _refuse_too_many_rejected(warehouse, settings, where, counts)
+    warnings += _weigh_size(warehouse, settings, present, where, counts, force=force)
+    return _replace(warehouse, feed, present, counts, tuple(warnings))
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    good: int
+    rejected: int
+
+
+def _stage(store: ObjectStore, warehouse: Warehouse, feed: Feed, stored: StoredObject, folder: Path) -> list[str]:
+    """Put one object's rows beside those already staged; returns what was let pass."""
+    url = store.url(stored.key)
+    file, is_ended = fetch_file(store, stored, folder)
+    try:
+        warnings = _compare_columns(feed, file, warehouse.file_columns(file), url)
+        warehouse.stage_file(_STAGE, file, feed.columns)
+    except FileUnreadable as error:
+        raise ObjectUnreadable(f"{url} cannot be read as {file.layout}: {error}. It is damaged or half written; write it again.") from error
+    except ColumnTypeUnfit as error:
+        raise ColumnTypeWrong(f"{url}: {error}. Write the column in a type of docs/feeds.md.") from error
+    rows = f"from {_STAGE} where object_key = ?"
+    last = warehouse.fetch(f"select line_number, reason {rows} order by line_number desc limit 1", [stored.key])
+    if not last:
+        return [*warnings, f"{url} holds no row"]
+    if not is_ended:
+        if last[0]["reason"] is not None and last[0]["line_number"] == file.line_count:
+            raise ObjectUnreadable(
+                f"{url} ends in the middle of its line {file.line_count} ({last[0]['reason']}). It is half written; write it again."
+            )
+        warnings.append(f"{url}: its last line has no line end, so it may be cut off")
+    return warnings
+
+
+def _compare_columns(feed: Feed, file: IncomingFile, found: tuple[str, ...], url: str) -> list[str]:
+    # JSON leaves out what is null, so of JSON Lines only what must be filled is missed, and only where there are rows at all.
+    if file.layout == "jsonl":
+        expected = [column.name for column in feed.columns if not column.is_nullable] if found else []
+    else:
+        expected = [column.name for column in feed.columns]
+    missing = [name for name in expected if name not in found]
+    if missing:
+        raise ColumnMissing(
+            f"{url} lacks {_listed('column', missing)}; it has {', '.join(found) or 'none'}. "
+            f"docs/feeds.md lists the columns of {feed.name}, spelled as they must be."
+        )
+    known = {column.name for column in feed.columns}
+    twice = sorted(name for name in known if found.count(name) > 1)
+    if twice:
+        raise ObjectUnreadable(f"{url} has {_listed('column', twice)} more than once. Write each column once.")
+    unknown = [name for name in found if name not in known]
+    return [f"{url} has {_listed('unknown column', unknown)}, not loaded"] if unknown else []
+
+
+def _counts(warehouse: Warehouse, partition: FeedPartition) -> dict[str, _Count]:
+    """Rows by object; an object without rows counts none."""
+    counts = {stored.key: _Count(0, 0) for stored in partition.objects}
+    if counts:
+        for row in warehouse.fetch(f"select object_key, count(*) as total, count(reason) as rejected from {_STAGE} group by object_key"):
+            counts[row["object_key"]] = _Count(row["total"] - row["rejected"], row["rejected"])
+    return counts
+
+
+def _refuse_too_many_rejected(warehouse: Warehouse, settings: Settings, where: str, counts: Mapping[str, _Count]) -> None:
+    rejected = sum(count.rejected for count in counts.values())
+    total = rejected + sum(count.good for count in counts.values())
+    if not rejected or rejected <= settings.feeds.max_rejected_share * total:
+        return
+    summary = warehouse.fetch(
+        f"select split_part(reason, ' (found ', 1) as fault, count(*) as row_count from {_STAGE} "
+        "where reason is not null group by 1 order by 2 desc, 1 limit 10"
+    )
+    first = warehouse.fetch(
+        f"select object_key, line_number, reason from {_STAGE} where reason is not null order by object_key, line_number limit 1"
+    )[0]
+    by_reason = "; ".join(f"{row['row_count']} × {row['fault']}" for row in summary)
+    raise TooManyRejected(
+        f"{where}: {rejected} of {total} rows break the contract, {rejected / total:.2%} where `feeds.max_rejected_share` allows "
+        f"{settings.feeds.max_rejected_share:.2%}. By reason: {by_reason}. "
+        f"First: {first['object_key']}:{first['line_number']} {first['reason']}. "
+        "The rows loaded before stay. Deliver the partition again, or raise the share if these rows may be left out."
+    )
+
+
+def _weigh_size(
+    warehouse: Warehouse, settings: Settings, partition: FeedPartition, where: str, counts: Mapping[str, _Count], *, force: bool
+) -> list[str]:
+    """Refuse, or warn of, a partition that is empty or has lost more than half of its rows."""
+    rows = sum(count.good for count in counts.values())
+    (before,) = warehouse.fetch(
+        "select coalesce(sum(row_count), 0) as row_count from ops.load_ledger where feed = ? and partition_date = ?",
+        [partition.feed, partition.partition_date],
+    )
+    rows_before = int(before["row_count"])
+    faults: list[tuple[type[FeedError], str, str]] = []
+    if rows == 0:
+        faults.append((PartitionEmpty, "on_empty", f"{where} has no row in {len(counts)} objects"))
+    if rows * 2 < rows_before:
+        faults.append((PartitionShrunk, "on_shrunk", f"{where} has {rows} rows where {rows_before} were loaded before"))
+    for error, setting, fact in faults:
+        if getattr(settings.feeds, setting) == "block" and not force:
+            raise error(
+                f"{fact}, which `feeds.{setting}` = 'block' refuses; the rows loaded before stay. "
+                "Deliver the partition again, or load it with force if it is right as it is."
+            )
+    return [fact for _, _, fact in faults]
+
+
+def _replace(
+    warehouse: Warehouse, feed: Feed, partition: FeedPartition, counts: Mapping[str, _Count], warnings: tuple[str, ...]
+) -> LoadReport:
+    load_id = _load_id(partition)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    of_partition = [partition.feed, partition.partition_date]
+    names = ", ".join(column.name for column in feed.columns)
+    with warehouse.transaction():
+        changed = _changed_dates(warehouse, feed, partition)
+        warehouse.append(
+            "ops.changed_dates",
+            [{"feed": feed.name, "business_date": day, "load_id": load_id, "changed_at": now, "transformed_at": None} for day in changed],
+        )
+        warehouse.execute(f"delete from {feed.table} where partition_date = ?", of_partition[1:])
+        for table in ("ops.load_ledger", "ops.rejected_rows", "ops.feed_warnings"):
+            warehouse.execute(f"delete from {table} where feed = ? and partition_date = ?", of_partition)
+        if partition.objects:
+            warehouse.execute(
+                f"insert into {feed.table} ({names}, partition_date, object_key, etag, line_number, load_id) "
+                f"select {names}, cast(? as date), object_key, etag, line_number, ? from {_STAGE} where reason is null",
+                [partition.partition_date, load_id],
+            )
+            warehouse.execute(
+                "insert into ops.rejected_rows "
+                "(load_id, feed, partition_date, object_key, line_number, reason, row_text, rejected_at) "
+                f"select ?, ?, cast(? as date), object_key, line_number, reason, row_text, cast(? as timestamp) from {_STAGE} "
+                "where reason is not null",
+                [load_id, *of_partition, now],
+            )
+        of_load = {"load_id": load_id, "feed": feed.name, "partition_date": partition.partition_date}
+        warehouse.append(
+            "ops.load_ledger",
+            [
+                {
+                    **of_load,
+                    "object_key": stored.key,
+                    "etag": stored.etag,
+                    "size_bytes": stored.size_bytes,
+                    "row_count": counts[stored.key].good,
+                    "rejected_count": counts[stored.key].rejected,
+                    "loaded_at": now,
+                }
+                for stored in partition.objects
+            ],
+        )
+        warehouse.append("ops.feed_warnings", [{**of_load, "message": message[:2000], "warned_at": now} for message in warnings])
+        warehouse.execute(f"drop table if exists {_STAGE}")
+    return LoadReport(
+        feed=feed.name,
+        partition_date=partition.partition_date,
+        load_id=load_id,
+        object_count=len(partition.objects),
+        row_count=sum(count.good for count in counts.values()),
+        rejected_count=sum(count.rejected for count in counts.values()),
+        changed_dates=tuple(changed),
+        warnings=warnings,
+    )
+
+
+def _changed_dates(warehouse: Warehouse, feed: Feed, partition: FeedPartition) -> list[date]:
+    """The business dates that the replacement touches, asked before it.
+
+    An id of the partition, old or new, may stand in other partitions as well, under another date: whichever version wins
+    afterwards, both dates change. So the rows of these ids count, wherever they are.
+    """
+    business_date = warehouse.business_date_sql(feed.instant_column)
+    staged_ids, staged_dates = "", ""
+    if partition.objects:
+        staged_ids = f"union select {feed.id_column} from {_STAGE} where reason is null"
+        staged_dates = f"union select {business_date} from {_STAGE} where reason is null"
+    rows = warehouse.fetch(
+        f"""
+        select distinct {business_date} as business_date from {feed.table}
+        where {feed.id_column} in (select {feed.id_column} from {feed.table} where partition_date = ? {staged_ids})
+        {staged_dates}
+        order by 1""",
+        [partition.partition_date],
+    )
+    return [row["business_date"] for row in rows]
+
+
+def _load_id(partition: FeedPartition) -> str:
+    objects = [[stored.key, stored.etag] for stored in partition.objects]
+    whole = json.dumps([partition.feed, partition.partition_date.isoformat(), objects])
+    return hashlib.sha256(whole.encode()).hexdigest()[:32]
+
+
+def _listed(noun: str, names: list[str]) -> str:
+    return f"{noun}{'s' if len(names) > 1 else ''} {', '.join(names)}"

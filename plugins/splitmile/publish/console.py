@@ -1,0 +1,100 @@
+"""Where there is no Slack: the digest in the terminal, and the message as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.text import Text
+
+from splitmile.publish import story
+from splitmile.publish.pages import write_page
+from splitmile.publish.preview import preview_html
+from splitmile.publish.slack_blocks import digest_blocks
+from splitmile.results.types import Decision, Digest, ExperimentNews
+
+_WIDTH = 100
+_STYLES = {
+    Decision.invalid: "bold magenta",
+    Decision.harmful: "bold red",
+    Decision.ship: "bold green",
+    Decision.no_effect: "bold",
+    Decision.keep_running: "bold blue",
+}
+
+
+def print_digest(digest: Digest, *, console: Console | None = None) -> None:
+    """Print the digest; it fits 100 columns, and a narrower terminal wraps it at words."""
+    (console or _console()).print(_digest(digest))
+
+
+def print_alarm(title: str, lines: Sequence[str], business_date: date, *, console: Console | None = None) -> None:
+    """Print an alarm."""
+    parts: list[RenderableType] = [Text(f"🚨 {title} ({story.day(business_date)})", "bold red")]
+    parts += [Padding(Text(line), (0, 0, 0, 3), expand=False) for line in lines]
+    (console or _console()).print(Group(*parts))
+
+
+def write_preview(digest: Digest, report_dir: Path, channel: str, *, even_if_older: bool = False) -> Path:
+    """Write `digest.html`, which looks like the message in Slack and links to the pages beside it.
+
+    Raises:
+        PublishFailed: The folder cannot be written.
+    """
+    _, blocks = digest_blocks(digest, ".")
+    path = report_dir / "digest.html"
+    write_page(path, preview_html(blocks, channel, digest.as_of_date), even_if_older=even_if_older)
+    return path
+
+
+def _console() -> Console:
+    console = Console(highlight=False, emoji=False, markup=False)
+    if console.width > _WIDTH or not console.is_terminal:
+        console.width = _WIDTH
+    return console
+
+
+def _digest(digest: Digest) -> RenderableType:
+    parts: list[RenderableType] = [
+        Rule(Text(f"Experiments on {digest.as_of_date:%A} {story.day(digest.as_of_date)}", "bold"), align="left", style="dim"),
+        Text(f"{digest.orders:,} orders, {digest.deliveries:,} delivered · {story.counts(digest)}"),
+        Text.assemble((story.important_sentence(digest), "bold"), " ", story.important_reason(digest)),
+        *(_experiment(news) for news in digest.news),
+    ]
+    if digest.warnings:
+        parts += [Text(), Text(story.warning_count(digest), "bold yellow")]
+        parts += [_line(f"{'⛔' if w.severity == 'block' else '⚠️ '} {w.subject}: {w.message}") for w in digest.warnings]
+    if digest.restatements:
+        parts += [Text(), Text("Restated", "bold")]
+        parts += [_line(story.restated(r, digest)) for r in digest.restatements]
+    return Group(*parts)
+
+
+def _experiment(news: ExperimentNews) -> RenderableType:
+    told = story.tell(news)
+    heading = Text.assemble(f"{told.emoji} ", (told.verdict, _STYLES[news.scorecard.verdict.decision]), " · ", (told.title, "bold"))
+    lines = [_line(concern) for concern in told.concerns]
+    lines += [_line(_effect(effect)) for effect in told.effects]
+    return Group(
+        Text(),
+        heading,
+        *lines,
+        _line(Text(told.change, "bold" if told.has_changed else "dim")),
+        _line(Text(f"{' · '.join(told.facts)} ({told.experiment_id})", "dim")),
+    )
+
+
+def _effect(line: story.EffectLine) -> Text:
+    text = Text(f"{line.label}: ")
+    for shown in line.figures:
+        estimate, bracket, interval = shown.partition(" (")
+        text.append(estimate, "bold").append(f"{bracket}{interval}, ")
+    return text.append(line.finding)
+
+
+def _line(content: str | Text) -> Padding:
+    return Padding(content if isinstance(content, Text) else Text(content), (0, 0, 0, 3), expand=False)

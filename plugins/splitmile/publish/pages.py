@@ -1,0 +1,266 @@
+"""Report pages: an index of all experiments and a scorecard of each, as files that need nothing but a browser."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from splitmile.errors import PublishFailed
+from splitmile.publish import charts, figures, story
+from splitmile.results.types import Decision, Digest, Effect, EffectCourse, ExperimentNews, Interval, Scorecard
+
+_log = logging.getLogger(__name__)
+_TEMPLATES = Path(__file__).parent / "templates"
+_AS_OF = re.compile(r'<meta name="splitmile-as-of" content="(\d{4}-\d{2}-\d{2})">')
+_HEAD_CHARACTERS = 1000
+_OWN_PAGES = frozenset({"index", "digest"})
+_DIRECTION = {"increase": "higher is better", "decrease": "lower is better"}
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRow:
+    """One row of the effects table, every figure as shown.
+
+    Attributes:
+        anytime, fixed: Interval of the relative effect; `anytime_p` and `fixed_p` its p-value.
+        adjusted_p: Of the inference that counts; empty for guardrails, which are not adjusted.
+        bar: The relative effect as drawn.
+        no_relative: Why there is no relative effect; empty where there is one.
+    """
+
+    effect: Effect
+    direction: str
+    control_value: str
+    treatment_value: str
+    difference: str
+    relative: str
+    no_relative: str
+    anytime: str
+    anytime_p: str
+    fixed: str
+    fixed_p: str
+    adjusted_p: str
+    finding: str
+    tone: str
+    bar: charts.ForestBar | None
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One effect over time: the drawing for wide screens, the one for phones, and the days as a table."""
+
+    effect: Effect
+    wide: charts.CourseChart
+    narrow: charts.CourseChart
+    days: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """One experiment in the index."""
+
+    story: story.Story
+    card: Scorecard
+    page: str
+    row: EffectRow | None
+    more_effects: int
+    days_run: int
+    days_planned: int
+
+
+def write_pages(digest: Digest, report_dir: Path, *, even_if_older: bool = False) -> None:
+    """Write `index.html` and a scorecard page for each experiment.
+
+    Args:
+        digest: What to show.
+        report_dir: Folder of the pages; made where it is missing.
+        even_if_older: Replace pages of a later business date too. Runs of several dates finish in any order, so by default a page
+            never goes back in time.
+
+    Raises:
+        PublishFailed: The folder cannot be written.
+    """
+    for news in digest.news:
+        write_page(report_dir / page_name(news.scorecard.experiment_id), scorecard_html(news, digest), even_if_older=even_if_older)
+    write_page(report_dir / "index.html", index_html(digest), even_if_older=even_if_older)
+
+
+def page_name(experiment_id: str) -> str:
+    """File name of a scorecard; an experiment may be called like a page of ours, an identifier never has a hyphen."""
+    return f"{experiment_id}-experiment.html" if experiment_id in _OWN_PAGES else f"{experiment_id}.html"
+
+
+def write_page(path: Path, html: str, *, even_if_older: bool = False) -> None:
+    """Put a whole page in place at once; readers see the old one or the new one, never half of it.
+
+    A page that says it is of a later business date stays, unless `even_if_older`.
+
+    Raises:
+        PublishFailed: The folder cannot be written.
+    """
+    try:
+        there, new = _as_of(path), _as_of_text(html)
+        if there and new and there > new and not even_if_older:
+            _log.info("%s shows %s and stays; %s is older.", path, there, new)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(html)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise PublishFailed(
+            f"{path} cannot be written: {error}. Free the space or correct the rights of the report folder, then run again."
+        ) from error
+
+
+def index_html(digest: Digest) -> str:
+    """The index page."""
+    firsts = [_first_effect(news.scorecard) for news in digest.news]
+    axis = charts.forest_axis([(effect, interval) for effect, interval in firsts if effect is not None])
+    entries = []
+    for news, (effect, _) in zip(digest.news, firsts, strict=True):
+        card = news.scorecard
+        run, planned = story.days(card)
+        entries.append(
+            IndexEntry(
+                story=story.tell(news),
+                card=card,
+                page=page_name(card.experiment_id),
+                row=_row(effect, card, axis) if effect else None,
+                more_effects=max(0, len(story.primary_effects(card)) - 1),
+                days_run=run,
+                days_planned=planned,
+            )
+        )
+    return render(
+        "index.html", digest=digest, entries=entries, axis=axis, restated=[story.restated(r, digest) for r in digest.restatements]
+    )
+
+
+def scorecard_html(news: ExperimentNews, digest: Digest) -> str:
+    """The page of one experiment."""
+    card = news.scorecard
+    is_valid = card.verdict.decision is not Decision.invalid
+    effects = card.effects if is_valid else ()
+    shown = [(e, figures.counting(e, has_ended=card.has_ended).relative) for e in effects]
+    axis = charts.forest_axis(shown)
+    rows = [_row(effect, card, axis) for effect in effects]
+    run, planned = story.days(card)
+    return render(
+        "scorecard.html",
+        digest=digest,
+        card=card,
+        story=story.tell(news),
+        reasons=story.reasons(card),
+        is_valid=is_valid,
+        axis=axis,
+        rows=[row for row in rows if row.effect.segment == "all"],
+        segment_rows=[row for row in rows if row.effect.segment != "all"],
+        courses=_courses(news) if is_valid else (),
+        warnings=[w for w in digest.warnings if w.subject == card.experiment_id],
+        other_warnings=sum(w.subject != card.experiment_id for w in digest.warnings),
+        restated=[story.restated(r, digest) for r in digest.restatements if r.experiment_id == card.experiment_id],
+        days_run=run,
+        days_planned=planned,
+        methods=sorted({e.method for e in effects}),
+    )
+
+
+def render(template: str, **values: object) -> str:
+    """One template of the `templates` folder; everything is escaped, an unknown name is an error."""
+    return _environment().get_template(template).render(**values)
+
+
+def _row(effect: Effect, card: Scorecard, axis: charts.ForestAxis) -> EffectRow:
+    now = figures.counting(effect, has_ended=card.has_ended)
+    sequential = effect.sequential
+    return EffectRow(
+        effect=effect,
+        direction=_DIRECTION[effect.direction],
+        control_value=figures.value(effect, effect.control_value, now.absolute),
+        treatment_value=figures.value(effect, effect.treatment_value, now.absolute),
+        difference=figures.difference(effect, now.absolute),
+        relative=figures.percent_change(effect.relative.estimate),
+        no_relative="" if effect.relative.estimate is not None else effect.relative.reason or effect.absolute.reason or "no estimate",
+        anytime=figures.interval_change(sequential.relative_interval if sequential else None),
+        anytime_p=figures.p_value(sequential.p_value if sequential else None),
+        fixed=figures.interval_change(effect.relative.interval),
+        fixed_p=figures.p_value(effect.absolute.p_value),
+        adjusted_p="" if effect.p_value_adjusted is None else figures.p_value(effect.p_value_adjusted),
+        finding=story.finding(effect, has_ended=card.has_ended),
+        tone=charts.tone(effect),
+        bar=charts.forest_bar(effect, now.relative, axis),
+    )
+
+
+def _first_effect(card: Scorecard) -> tuple[Effect | None, Interval | None]:
+    """The first primary effect with the interval that counts; none where the numbers must not be read."""
+    effect = next(iter(story.primary_effects(card)), None)
+    if effect is None or card.verdict.decision is Decision.invalid:
+        return None, None
+    return effect, figures.counting(effect, has_ended=card.has_ended).relative
+
+
+def _courses(news: ExperimentNews) -> tuple[Course, ...]:
+    """Charts of all courses that have an effect and at least one estimate; the primary ones first and larger."""
+    made = []
+    for course in news.courses:
+        effect = _effect_of(course, news.scorecard.effects)
+        if effect is None or all(p.relative_estimate is None for p in course.points):
+            continue
+        size = 1190.0, 330.0
+        if effect.role != "primary":
+            size = 560.0, 230.0
+        made.append(
+            Course(
+                effect=effect,
+                wide=charts.course_chart(course, effect, news.scorecard, width=size[0], height=size[1]),
+                narrow=charts.course_chart(course, effect, news.scorecard, width=360.0, height=240.0),
+                days=tuple(
+                    (p.as_of_date.isoformat(), figures.percent_change(p.relative_estimate), figures.interval_change(p.relative_interval))
+                    for p in reversed(course.points)
+                ),
+            )
+        )
+    return tuple(sorted(made, key=lambda c: c.effect.role != "primary"))
+
+
+def _effect_of(course: EffectCourse, effects: Sequence[Effect]) -> Effect | None:
+    return next((e for e in effects if (e.metric, e.treatment, e.segment) == (course.metric, course.treatment, "all")), None)
+
+
+def _as_of(path: Path) -> date | None:
+    """The business date a page in place shows."""
+    if not path.exists():
+        return None
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return _as_of_text(file.read(_HEAD_CHARACTERS))
+
+
+def _as_of_text(html: str) -> date | None:
+    found = _AS_OF.search(html[:_HEAD_CHARACTERS])
+    return date.fromisoformat(found[1]) if found else None
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals.update(figures=figures, story_words=story)
+    return environment

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import example_digests as ex
+from splitmile.publish import story
+from splitmile.results.types import Decision, Digest, ExperimentNews
+
+
+def figures_of(news: ExperimentNews) -> list[str]:
+    """Every effect number of an experiment as it would be shown."""
+    return [part for e in story.primary_effects(news.scorecard) for part in ("−7.77", "−156", f"{100 * (e.relative.estimate or 0):.2f}")]
+
+
+@pytest.mark.parametrize("news", [ex.invalid_by_ratio(), ex.invalid_by_contamination()])
+def test_an_invalid_experiment_says_why_and_shows_no_effect(news: ExperimentNews) -> None:
+    told = story.tell(news)
+    assert told.effects == ()
+    assert told.concerns
+    assert not any(number in str(told) for number in figures_of(news))
+
+
+def test_an_invalid_experiment_without_a_known_reason_points_to_the_warnings() -> None:
+    news = ex.invalid_by_ratio()
+    card = replace(news.scorecard, verdict=replace(news.scorecard.verdict, reasons=()))
+    assert story.tell(replace(news, scorecard=card)).concerns == ("The data cannot be trusted; the data warnings say why.",)
+
+
+def test_a_harmed_guardrail_is_named() -> None:
+    assert "Cancellation rate" in story.tell(ex.harmful()).concerns[0]
+
+
+def test_what_changed_since_yesterday() -> None:
+    assert story.tell(ex.ship()).change == "Changed since yesterday: Keep running → Ship it"
+    assert story.tell(ex.keep_running()).change.startswith("Same verdict as yesterday (effect then")
+    assert story.tell(ex.first_day()).change == "First day in the digest"
+    assert story.tell(replace(ex.keep_running(), courses=())).change == "Same verdict as yesterday"
+    assert story.tell(ex.invalid_by_contamination()).change == "Same verdict as yesterday"
+
+
+def test_a_guardrail_says_whether_harm_is_ruled_out() -> None:
+    assert story.finding(ex.cancellations(), has_ended=True).startswith("no harm beyond")
+    assert story.finding(ex.cancellations(), has_ended=False).endswith("not ruled out")
+
+
+def test_what_has_no_estimate_says_why() -> None:
+    line = story.tell(ex.first_day()).effects[0]
+    assert (line.figures, line.finding) == ((), "no estimate, fewer than 2 units in nearest")
+    assert story.tell(ex.no_units()).concerns == ("No unit has been exposed yet.",)
+    assert story.tell(ex.no_units()).effects == ()
+
+
+def test_the_sentence_of_the_day() -> None:
+    assert story.important_sentence(ex.whole_day()).startswith("Do not read the numbers: Region recommendation")
+    assert "59.1" in story.important_reason(ex.whole_day())
+    assert story.important_sentence(ex.quiet_day()) == "No experiment needs a decision today."
+    assert story.important_reason(ex.quiet_day()) == ""
+    empty = replace(ex.quiet_day(), news=())
+    assert story.important_sentence(empty) == "No experiment is running."
+    assert story.counts(empty) == "0 experiments"
+
+
+def test_a_restatement_of_an_invalid_experiment_withholds_its_figures() -> None:
+    digest = ex.whole_day()
+    valid, invalid = (story.restated(r, digest) for r in digest.restatements)
+    assert "−1.88" in valid
+    assert "−1.97" in valid
+    assert "7.01" not in invalid
+    assert "7.88" not in invalid
+
+
+def test_a_channel_of_its_own_gets_its_experiments_and_the_warnings_of_the_feeds() -> None:
+    digest = ex.whole_day()
+    warnings = (*digest.warnings, replace(digest.warnings[1], subject="tms_batching"))
+    part: Digest = story.for_experiments(replace(digest, warnings=warnings), frozenset({"promise_window"}))
+    assert [n.scorecard.experiment_id for n in part.news] == ["promise_window"]
+    assert [w.subject for w in part.warnings] == ["route_broken", "deliveries"]
+    assert part.restatements == ()
+
+
+def test_every_decision_has_an_emoji() -> None:
+    assert set(story.EMOJI) == set(Decision)

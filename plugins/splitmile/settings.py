@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -145,7 +144,7 @@ class Settings(BaseSettings):
         """A configured path, made absolute."""
         return (self.project_dir / relative).resolve()
 
-    @cached_property
+    @property
     def state(self) -> Path:
         """The folder of everything that is made and can be thrown away."""
         return self.path(self.state_dir)

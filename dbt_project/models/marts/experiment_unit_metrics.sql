@@ -8,7 +8,7 @@
     )
 }}
 {%- set measures = registered_measures() %}
--- sqlfluff loses count of the indentation inside loops of Jinja.
+-- The linter loses count of the indentation inside loops of Jinja.
 -- noqa: disable=LT02
 with
 
@@ -90,7 +90,8 @@ unit_measures as (
         units.variant,
         units.unit_id,
         {% for measure in measures %}
-        coalesce(exposure_day.{{ measure.name }}, 0) + coalesce(later_days.{{ measure.name }}, 0) as {{ measure.name }}{{ ',' if not loop.last }}
+        coalesce(exposure_day.{{ measure.name }}, 0)
+        + coalesce(later_days.{{ measure.name }}, 0) as {{ measure.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from units
     left join exposure_day

@@ -7,7 +7,7 @@
     )
 }}
 {%- set measures = registered_measures() %}
--- sqlfluff loses count of the indentation inside loops of Jinja.
+-- The linter loses count of the indentation inside loops of Jinja.
 -- noqa: disable=LT02
 with
 

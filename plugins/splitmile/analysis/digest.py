@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 
+from splitmile.errors import AnalysisError
 from splitmile.registry.plan import Plan, Registry
 from splitmile.results.codec import from_json
 from splitmile.results.types import (
@@ -48,7 +48,6 @@ def compose_digest(warehouse: Warehouse, settings: Settings, registry: Registry,
     news.sort(key=lambda item: (_URGENCY.index(item.scorecard.verdict.decision), item.scorecard.start_date, item.scorecard.experiment_id))
     warnings = [
         *_registry_warnings(registry),
-        *_missing_scorecards(plans, scorecards),
         *_quality_warnings(warehouse, as_of),
         *_feed_warnings(warehouse, settings, as_of),
     ]
@@ -71,6 +70,40 @@ def compose_digest(warehouse: Warehouse, settings: Settings, registry: Registry,
 def latest_scorecards(warehouse: Warehouse, as_of: date) -> dict[str, Scorecard]:
     """The latest scorecard of every experiment that has one as of a business date, by experiment."""
     return {row["experiment_id"]: from_json(Scorecard, row["scorecard"]) for row in _computations(warehouse, as_of) if row["recency"] == 1}
+
+
+def kept_scorecard(warehouse: Warehouse, experiment_id: str, as_of: date | None) -> Scorecard:
+    """The latest scorecard of one experiment, as of a business date or the newest there is.
+
+    Raises:
+        AnalysisError: There is none; the message names those there are.
+    """
+    rows = warehouse.fetch(
+        "select scorecard from results.scorecards where experiment_id = ? and (cast(? as date) is null or as_of_date = ?) "
+        "order by as_of_date desc, computed_at desc, computation_id desc limit 1",
+        [experiment_id, as_of, as_of],
+    )
+    if rows:
+        return from_json(Scorecard, rows[0]["scorecard"])
+    known = warehouse.fetch(
+        "select experiment_id, min(as_of_date) as first_date, max(as_of_date) as last_date from results.scorecards "
+        "group by experiment_id order by experiment_id"
+    )
+    there_is = "; ".join(f"{row['experiment_id']} ({row['first_date']} to {row['last_date']})" for row in known) or "none at all"
+    wanted = f"{experiment_id} as of {as_of}" if as_of else experiment_id
+    raise AnalysisError(f"there is no result of {wanted}. There is: {there_is}. `splitmile backfill` computes what is missing.")
+
+
+def latest_as_of_date(warehouse: Warehouse) -> date:
+    """The newest business date that has a result.
+
+    Raises:
+        AnalysisError: There is none.
+    """
+    newest: date | None = warehouse.fetch("select max(as_of_date) as newest from results.scorecards")[0]["newest"]
+    if newest is None:
+        raise AnalysisError("there is no result yet. `splitmile run --date YYYY-MM-DD` computes one.")
+    return newest
 
 
 def _computations(warehouse: Warehouse, as_of: date) -> list[Row]:
@@ -101,14 +134,6 @@ def _registry_warnings(registry: Registry) -> list[DataWarning]:
     return [
         DataWarning("block", problem.experiment_id or problem.path, f"{problem} This experiment is left out until its file is mended.")
         for problem in registry.problems
-    ]
-
-
-def _missing_scorecards(plans: Sequence[Plan], scorecards: dict[str, Scorecard]) -> list[DataWarning]:
-    return [
-        DataWarning("block", plan.experiment_id, f"{plan.title}: the analysis failed, so it has no scorecard today; see the task's log.")
-        for plan in plans
-        if plan.experiment_id not in scorecards
     ]
 
 

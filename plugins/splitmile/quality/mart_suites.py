@@ -1,0 +1,75 @@
+"""Gate 2 as code: what must hold of the marts as of a business date before they are analysed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+
+from splitmile.quality import batches
+from splitmile.quality.checks import BETWEEN, EQUAL, NOT_NULL, Check, Suite
+
+_NO_UNITS = "no experiment runs on the date, or none has units"
+
+
+def marts_suites(as_of: date, unit_day_measures: Collection[str]) -> tuple[Suite, ...]:
+    """Gate 2: what must hold of the marts as of a business date before they are analysed.
+
+    Args:
+        as_of: The business date.
+        unit_day_measures: Columns of `marts.unit_days`; without `delivered_orders` its conservation cannot be checked.
+    """
+    return (
+        Suite(batches.moments_coverage(as_of), _coverage_checks()),
+        Suite(batches.moments(as_of), _moments_checks()),
+        Suite(
+            batches.unit_days(as_of, has_delivered_orders="delivered_orders" in unit_day_measures),
+            (
+                Check(
+                    "unit_days_conserve_deliveries",
+                    "Per unit type, unit_days counts as many delivered orders as were staged for the date.",
+                    "Rows were lost or doubled between staging and unit_days: run dbt again for the date, then compare the two.",
+                    EQUAL,
+                    {"column_A": "unit_days_delivered", "column_B": "staged_delivered", "ignore_row_if": "either_value_is_missing"},
+                    "no metric uses the measure delivered_orders",
+                ),
+            ),
+        ),
+    )
+
+
+def _coverage_checks() -> tuple[Check, ...]:
+    return (
+        Check(
+            "moments_present",
+            "Every metric of a running experiment has moments for every variant with units in the analysis.",
+            "The experiment's metric was not built: look at dbt's log for experiment_unit_metrics, and run dbt again for the date.",
+            NOT_NULL,
+            {"column": "units"},
+            _NO_UNITS,
+        ),
+        Check(
+            "moments_units_agree",
+            "The units of the moments are the units exposed up to the date less the contaminated ones.",
+            "Units were lost or doubled between experiment_units and experiment_moments: run dbt again for the date, then compare the two.",
+            EQUAL,
+            {"column_A": "units", "column_B": "exposed_units", "ignore_row_if": "either_value_is_missing"},
+            _NO_UNITS,
+        ),
+    )
+
+
+def _moments_checks() -> tuple[Check, ...]:
+    rebuild = "No data can give such sums, so the model that makes them is wrong or was interrupted: run dbt again for the date."
+    return tuple(
+        Check(name, description, rebuild, BETWEEN, {"column": column}, "there are no moments as of the date")
+        for name, column, description in (
+            ("moments_units_possible", "units", "The number of units of the moments."),
+            ("moments_sums_present", "null_sums", "How many of a row's five sums are missing."),
+            ("moments_squares_possible", "smaller_square", "The smaller of the two sums of squares."),
+            (
+                "moments_spread_possible",
+                "relative_spread",
+                "The variance that the sums amount to, as a share of the mean square; below zero no numbers have such sums.",
+            ),
+        )
+    )

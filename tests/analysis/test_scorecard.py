@@ -1,0 +1,134 @@
+"""Scorecards from tables: counted, kept once, restated visibly."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from analysis.plans import a_plan, sums_of
+from splitmile.analysis import ExposureCount, analyze_experiment, compose_digest, compute_scorecard, kept_scorecard, latest_as_of_date
+from splitmile.errors import AnalysisError
+from splitmile.registry import Problem, Registry, Role
+from splitmile.results.types import Decision
+from splitmile.settings import Settings, Trust
+from splitmile.warehouse import Warehouse
+
+PLAN = a_plan(("orders", "mean", Role.primary, "increase"))
+AS_OF = date(2026, 3, 5)
+BASE = np.arange(500) % 40 + 1000
+
+
+@pytest.fixture
+def marts(warehouse: Warehouse) -> Warehouse:
+    """The marts that the analysis reads, with one experiment."""
+    for schema in ("marts", "intermediate"):
+        warehouse.execute(f"create schema {schema}")
+    sums = "sum_numerator decimal(38, 0), sum_denominator decimal(38, 0), sum_numerator_squared decimal(38, 0), "
+    sums += "sum_numerator_denominator decimal(38, 0), sum_denominator_squared decimal(38, 0)"
+    warehouse.execute(
+        "create table marts.experiment_moments (experiment_id varchar, variant varchar, metric varchar, segment varchar, "
+        f"as_of_date date, units bigint, {sums})"
+    )
+    warehouse.execute(
+        "create table marts.experiment_exposures_daily (experiment_id varchar, variant varchar, business_date date, "
+        "exposed_units bigint, contaminated_units bigint)"
+    )
+    warehouse.execute("create table intermediate.int_deliveries_timed (business_date date, is_delivered integer)")
+    warehouse.execute("insert into intermediate.int_deliveries_timed values (?, 1), (?, 0)", [AS_OF, AS_OF])
+    for variant in ("a", "b"):
+        warehouse.execute("insert into marts.experiment_exposures_daily values ('e', ?, ?, 500, 2)", [variant, AS_OF])
+    _put(warehouse, "a", BASE)
+    _put(warehouse, "b", BASE)
+    return warehouse
+
+
+def _put(warehouse: Warehouse, variant: str, values: np.ndarray) -> None:
+    row = sums_of(variant, orders=values)[0]
+    warehouse.execute("delete from marts.experiment_moments where variant = ?", [variant])
+    warehouse.execute(
+        "insert into marts.experiment_moments values ('e', ?, 'orders', 'all', ?, ?, ?, ?, ?, ?, ?)",
+        [
+            variant,
+            AS_OF,
+            row.units,
+            row.sum_numerator,
+            row.sum_denominator,
+            row.sum_numerator_squared,
+            row.sum_numerator_denominator,
+            row.sum_denominator_squared,
+        ],
+    )
+
+
+def _count(warehouse: Warehouse, table: str) -> int:
+    return int(warehouse.fetch(f"select count(*) as n from results.{table}")[0]["n"])
+
+
+def test_a_result_is_kept_once_and_a_changed_one_beside_it(marts: Warehouse, settings: Settings) -> None:
+    first = analyze_experiment(marts, settings, PLAN, AS_OF, "r1")
+    assert analyze_experiment(marts, settings, PLAN, AS_OF, "r2").effects == first.effects
+    assert (_count(marts, "scorecards"), _count(marts, "experiment_results")) == (1, 1)
+    _put(marts, "b", BASE + 100)
+    restated = analyze_experiment(marts, settings, PLAN, AS_OF, "r2")
+    assert restated.verdict.decision is Decision.ship
+    assert _count(marts, "scorecards") == 2
+    latest = marts.fetch("select decision, n_treatment from results.latest_experiment_results")
+    assert latest == [{"decision": "ship", "n_treatment": 500}]
+    assert kept_scorecard(marts, "e", None) == kept_scorecard(marts, "e", AS_OF) == restated
+    assert latest_as_of_date(marts) == AS_OF
+
+
+def test_the_digest_gathers_what_is_kept(marts: Warehouse, settings: Settings) -> None:
+    analyze_experiment(marts, settings, PLAN, AS_OF, "r1")
+    _put(marts, "b", BASE + 100)
+    marts.execute("insert into ops.changed_dates values ('deliveries', ?, 'l', now(), null)", [AS_OF])
+    analyze_experiment(marts, settings, PLAN, AS_OF, "r1")
+    marts.execute("insert into ops.rejected_rows values ('l', 'deliveries', ?, 'k', 7, 'fee_krw: is no integer', 'x', now())", [AS_OF])
+    marts.execute(
+        "insert into ops.quality_results values ('feeds', ?, 'volume', 'warn', false, '3', '9', 'few deliveries', now()), "
+        "('feeds', ?, 'freshness', 'warn', true, '3', '9', 'fine', now())",
+        [AS_OF, AS_OF],
+    )
+    registry = Registry((PLAN,), (Problem("experiments/x.yaml", 3, "x", "unknown key."),))
+    digest = compose_digest(marts, settings, registry, AS_OF)
+    assert (digest.orders, digest.deliveries) == (2, 1)
+    assert [news.scorecard.verdict.decision for news in digest.news] == [Decision.ship]
+    assert digest.news[0].previous_decision is None
+    assert len(digest.news[0].courses[0].points) == 1
+    assert [(w.severity, w.subject) for w in digest.warnings] == [("block", "x"), ("warn", "feeds: volume"), ("warn", "feed deliveries")]
+    assert "experiments/x.yaml:3" in digest.warnings[0].message
+    assert [(r.before, r.after) for r in digest.restatements] == [(0.0, pytest.approx(100 / BASE.mean()))]
+    assert "deliveries of 2026-03-05" in digest.restatements[0].cause
+
+
+def test_contamination_and_sample_ratio_are_counted_over_all_exposed_units() -> None:
+    exposures = [ExposureCount("a", 500, 0), ExposureCount("b", 500, 30)]
+    card = compute_scorecard(PLAN, AS_OF, [], exposures, Trust(), "r")
+    assert card.contamination.share == pytest.approx(0.03)
+    assert card.contamination.is_alarming
+    lopsided = compute_scorecard(PLAN, AS_OF, [], [ExposureCount("a", 600, 0), ExposureCount("b", 400, 0)], Trust(), "r")
+    assert lopsided.sample_ratio.p_value == pytest.approx(2.5396e-10, rel=1e-4)
+    assert lopsided.sample_ratio.is_mismatch
+    assert lopsided.verdict.decision is Decision.invalid
+
+
+def test_an_unknown_variant_in_the_tables_is_named() -> None:
+    with pytest.raises(AnalysisError, match="units in variant 'z'"):
+        compute_scorecard(PLAN, AS_OF, [], [ExposureCount("z", 1, 0)], Trust(), "r")
+
+
+def test_a_date_outside_the_experiment_is_refused(marts: Warehouse, settings: Settings) -> None:
+    with pytest.raises(AnalysisError, match="runs from 2026-03-02 to 2026-03-29; 2026-04-01 is outside"):
+        analyze_experiment(marts, settings, PLAN, date(2026, 4, 1), "r")
+
+
+def test_a_result_that_is_not_there_names_those_that_are(marts: Warehouse, settings: Settings) -> None:
+    with pytest.raises(AnalysisError, match="There is: none at all"):
+        kept_scorecard(marts, "e", None)
+    with pytest.raises(AnalysisError, match="no result yet"):
+        latest_as_of_date(marts)
+    analyze_experiment(marts, settings, PLAN, AS_OF, "r")
+    with pytest.raises(AnalysisError, match=r"There is: e \(2026-03-05 to 2026-03-05\)"):
+        kept_scorecard(marts, "nosuch", None)

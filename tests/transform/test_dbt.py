@@ -1,0 +1,118 @@
+"""The dbt project: its unit tests, its documentation, its sources, and what happens when a model is broken."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from splitmile.errors import TransformFailed
+from splitmile.settings import Settings
+from splitmile.transform import build_marts, dbt, read_metrics
+from splitmile.warehouse import open_warehouse
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+
+
+def _prepare(settings: Settings) -> Any:
+    with open_warehouse(settings):
+        pass
+    manifest = dbt.parse(settings)
+    dbt.invoke(settings, ["run", "--empty"], dbt.project_vars(settings), manifest=manifest)
+    return manifest
+
+
+def _broken(settings: Settings, tmp_path: Path, file: str, old: str, new: str) -> Settings:
+    """The settings of a copy of the project with one line of one file changed."""
+    project = tmp_path / "dbt_project"
+    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    text = (project / file).read_text()
+    assert old in text
+    (project / file).write_text(text.replace(old, new))
+    return settings.model_copy(update={"dbt_project_dir": project, "metrics_dir": project / "metrics"})
+
+
+def test_unit_tests_of_the_models_pass(settings: Settings) -> None:
+    manifest = _prepare(settings)
+    result = dbt.invoke(settings, ["test", "--select", "test_type:unit"], dbt.project_vars(settings), manifest=manifest)
+    assert len(result.results) == 7
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "failing"),
+    [
+        (
+            "models/marts/experiment_unit_metrics.sql",
+            "units.first_exposed_at <= deliveries.ordered_at",
+            "units.first_exposed_at < deliveries.ordered_at",
+            "only_what_follows_the_instant_of_exposure_counts",
+        ),
+        (
+            "models/marts/experiment_units.sql",
+            "order by exposures.exposed_at,",
+            "order by exposures.exposed_at desc,",
+            "a_unit_keeps_its_first_variant",
+        ),
+        ("models/staging/stg_deliveries.sql", "where version_recency = 1", "where version_recency = 2", "a_duplicate_delivery"),
+        ("macros/business_date.sql", "- interval", "+ interval", "an_event_before_the_cut_over"),
+        ("models/marts/experiment_moments.sql", "as decimal(19, 0)", "as double", "moments_are_exact"),
+    ],
+)
+def test_a_broken_join_rule_fails_its_unit_test(settings: Settings, tmp_path: Path, file: str, old: str, new: str, failing: str) -> None:
+    broken = _broken(settings, tmp_path, file, old, new)
+    manifest = _prepare(broken)
+    with pytest.raises(TransformFailed, match=failing):
+        dbt.invoke(broken, ["test", "--select", "test_type:unit"], dbt.project_vars(broken), manifest=manifest)
+
+
+def test_every_model_and_column_is_described(settings: Settings) -> None:
+    nodes = dbt.manifest_document(settings)["nodes"].values()
+    models = [node for node in nodes if node["resource_type"] == "model"]
+    assert len(models) >= 12
+    for model in models:
+        assert model["description"].startswith("One row per"), model["name"]
+        assert model["columns"], model["name"]
+        for column in model["columns"].values():
+            assert column["description"].endswith("."), f"{model['name']}.{column['name']}"
+
+
+def test_every_mart_has_a_contract_and_a_grain_test(settings: Settings) -> None:
+    nodes = dbt.manifest_document(settings)["nodes"].values()
+    tested = {node["attached_node"].split(".")[-1] for node in nodes if node["name"].startswith("unique_grain")}
+    marts = {node["name"]: node for node in nodes if node["resource_type"] == "model" and node["schema"] == "marts"}
+    assert set(marts) <= tested
+    # The columns of unit_days follow the metrics folder.
+    assert {name for name, node in marts.items() if not node["contract"]["enforced"]} == {"unit_days"}
+
+
+def test_sources_are_read_in_staging_only(settings: Settings) -> None:
+    for node in dbt.manifest_document(settings)["nodes"].values():
+        if node["resource_type"] == "model" and any(parent.startswith("source.") for parent in node["depends_on"]["nodes"]):
+            assert node["schema"] == "staging", node["name"]
+
+
+def test_a_metric_that_dbt_cannot_read_is_named(settings: Settings, tmp_path: Path) -> None:
+    broken = _broken(settings, tmp_path, "metrics/deliveries.yml", "numerator: late_orders", "numerator: lateness")
+    with pytest.raises(TransformFailed, match="late_rate"):
+        read_metrics(broken)
+
+
+def test_a_missing_metrics_folder_is_named(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(TransformFailed, match="metrics_dir must name a folder"):
+        read_metrics(settings.model_copy(update={"metrics_dir": tmp_path / "nowhere"}))
+
+
+def test_a_failed_data_test_stops_the_build_and_leaves_the_changes_pending(settings: Settings, tmp_path: Path) -> None:
+    broken = _broken(
+        settings, tmp_path, "models/staging/stg_variants.sql", "from source", "from source union all select 'e', 'a', 1.0, true"
+    )
+    with open_warehouse(broken) as warehouse:
+        warehouse.execute("insert into registry.variants values ('e', 'a', 1.0, true)")
+        warehouse.execute("insert into ops.changed_dates values ('deliveries', '2026-03-02', 'l', '2026-03-03', null)")
+    with pytest.raises(TransformFailed, match="unique_grain_stg_variants"):
+        build_marts(broken, date(2026, 3, 2))
+    with open_warehouse(broken) as warehouse:
+        assert warehouse.fetch("select count(*) as n from ops.changed_dates where transformed_at is null")[0]["n"] == 1

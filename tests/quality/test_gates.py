@@ -83,10 +83,10 @@ def test_the_first_day_passes_and_says_what_was_skipped(warehouse: Warehouse, se
     assert {"deliveries_volume_kept", "deliveries_fresh", "exposures_volume_usual"} <= {check.name for check in report.skipped}
 
 
-def test_an_empty_warehouse_warns_and_does_not_fall_over(warehouse: Warehouse, settings: Settings) -> None:
+def test_an_empty_warehouse_blocks_and_does_not_fall_over(warehouse: Warehouse, settings: Settings) -> None:
     report = check_feeds(warehouse, settings, TODAY, registry())
-    assert [check.name for check in report.warnings] == ["deliveries_present", "exposures_present"]
-    assert report.blocking == ()
+    assert [check.name for check in report.blocking] == ["deliveries_present"]
+    assert [check.name for check in report.warnings] == ["exposures_present"]
 
 
 def test_marts_that_were_not_built_are_an_error_and_not_a_pass(warehouse: Warehouse, settings: Settings) -> None:

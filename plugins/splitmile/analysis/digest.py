@@ -160,12 +160,16 @@ def _feed_warnings(warehouse: Warehouse, settings: Settings, as_of: date) -> lis
         DataWarning(
             "warn",
             f"feed {row['feed']}",
-            f"{row['row_count']:,} rows of {row['object_count']:,} objects broke the contract and were left out, "
+            f"{_count(row['row_count'], 'row')} of {_count(row['object_count'], 'object')} broke the contract and were left out, "
             f"such as: {row['example']}. They are in ops.rejected_rows (up to {100 * settings.feeds.max_rejected_share:g} % is accepted).",
         )
         for row in rejected
     ]
     return warnings
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _restatements(warehouse: Warehouse, plan: Plan, as_of: date) -> list[Restatement]:

@@ -49,7 +49,7 @@ _BLOCK, _WARN = Severity.block, Severity.warn
 
 LIMITS: dict[str, Limit] = {
     # The day of a feed beside its trailing week.
-    "deliveries_present": Limit(_WARN, minimum=1),
+    "deliveries_present": Limit(_BLOCK, minimum=1),
     "deliveries_volume_kept": Limit(_BLOCK, minimum=0.1),
     "deliveries_volume_usual": Limit(_WARN, minimum=0.4, maximum=2.5),
     "deliveries_fresh": Limit(_WARN, maximum=3),

@@ -1,0 +1,236 @@
+"""The tasks of both DAGs: context and connections become plain values, then one function call into the domain packages.
+
+Everything heavy is imported inside the tasks: these modules are read each time a DAG file is parsed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import TriggerRule, get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from splitmile.errors import RegistryInvalid, SplitmileError
+from splitmile.orchestration.business_dates import last_complete_date, partition_date_of
+from splitmile.orchestration.schedule import FEEDS, WAREHOUSE_POOL, airflow_task
+from splitmile.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from splitmile.registry.plan import Plan, Registry
+    from splitmile.results.types import Digest
+
+_log = logging.getLogger(__name__)
+
+_OUTCOME = "outcome"
+"""XCom key under which an analysis leaves its error for the digest, or an empty text."""
+
+
+@airflow_task(pool=WAREHOUSE_POOL, execution_timeout=timedelta(minutes=10))
+def find_changed_partitions() -> list[dict[str, Any]]:
+    """Compare the objects of the last business dates with the ledger; one entry a partition to load."""
+    from splitmile.ingest import find_changed_partitions as find
+    from splitmile.orchestration.connections import open_store
+    from splitmile.warehouse import open_warehouse
+
+    settings = load_settings()
+    as_of = last_complete_date(get_current_context(), settings.business_day)
+    with open_warehouse(settings) as warehouse:
+        partitions = find(open_store(settings), warehouse, settings, as_of)
+    _log.info("%d changed partitions within %d business dates up to %s", len(partitions), settings.feeds.lookback_dates, as_of)
+    return [partition.to_dict() for partition in partitions]
+
+
+@airflow_task(pool=WAREHOUSE_POOL, execution_timeout=timedelta(hours=1), map_index_template="{{ partition_name }}")
+def load_partition(partition: dict[str, Any]) -> None:
+    """Load one partition of one feed, replacing what was loaded of it before."""
+    from splitmile.ingest import FeedPartition
+    from splitmile.ingest import load_partition as load
+    from splitmile.orchestration.connections import open_store
+    from splitmile.warehouse import open_warehouse
+
+    settings = load_settings()
+    feed_partition = FeedPartition.from_dict(partition)
+    _name_mapped_task("partition_name", f"{feed_partition.feed} {feed_partition.partition_date}")
+    with open_warehouse(settings) as warehouse:
+        _log.info("%s", load(open_store(settings), warehouse, settings, feed_partition))
+
+
+# A partition that cannot be loaded keeps back its own date only, so this runs whatever became of the loads.
+@airflow_task(pool=WAREHOUSE_POOL, outlets=[FEEDS], trigger_rule=TriggerRule.ALL_DONE, execution_timeout=timedelta(minutes=10))
+def emit_dates() -> list[str]:
+    """Emit one partition of the asset `feeds` per business date that is complete and new, or changed since it was emitted."""
+    from splitmile.ingest import complete_new_dates
+    from splitmile.warehouse import open_warehouse
+
+    settings = load_settings()
+    with open_warehouse(settings) as warehouse:
+        dates = [each.isoformat() for each in complete_new_dates(warehouse, settings)]
+    if not dates:
+        # A task that succeeds emits its asset in any case; without a partition that would be an event for nobody.
+        raise AirflowSkipException("no business date is new or changed")
+    get_current_context()["outlet_events"][FEEDS].add_partitions(dates)
+    return dates
+
+
+# Airflow records asset events when the emitting task has ended. Marking them in a task of its own means that a crash in between
+# emits a date twice, which is harmless, and never loses one.
+@airflow_task(pool=WAREHOUSE_POOL, execution_timeout=timedelta(minutes=10))
+def mark_emitted(dates: list[str]) -> None:
+    """Note that the dates were emitted."""
+    from datetime import date
+
+    from splitmile.ingest import mark_emitted as mark
+    from splitmile.warehouse import open_warehouse
+
+    settings = load_settings()
+    with open_warehouse(settings) as warehouse:
+        mark(warehouse, settings, [date.fromisoformat(each) for each in dates])
+
+
+@airflow_task(pool=WAREHOUSE_POOL, execution_timeout=timedelta(minutes=10))
+def sync_registry() -> None:
+    """Write the experiments of the registry's files to the warehouse, where the models find them."""
+    from splitmile.registry import git_revision
+    from splitmile.transform import sync_registry as sync
+    from splitmile.warehouse import open_warehouse
+
+    settings = load_settings()
+    registry = _load_registry(settings)
+    with open_warehouse(settings) as warehouse:
+        sync(warehouse, registry, git_revision(settings.path(settings.experiments_dir)))
+    for problem in registry.problems:
+        _log.warning("%s", problem)
+
+
+@airflow_task(pool=WAREHOUSE_POOL)
+def check_feeds() -> None:
+    """Gate 1: refuse a business date whose feeds must not be built upon."""
+    from splitmile.quality import check_feeds as check
+    from splitmile.warehouse import open_warehouse
+
+    settings = load_settings()
+    business_date = partition_date_of(get_current_context())
+    registry = _load_registry(settings)
+    with open_warehouse(settings) as warehouse:
+        report = check(warehouse, settings, business_date, registry)
+    report.raise_if_blocked()
+
+
+@airflow_task(pool=WAREHOUSE_POOL, execution_timeout=timedelta(hours=2))
+def build_marts() -> None:
+    """Bring every table that dbt makes up to the business date; dbt opens the warehouse itself."""
+    from splitmile.transform import build_marts as build
+
+    _log.info("%s", build(load_settings(), partition_date_of(get_current_context())))
+
+
+@airflow_task(pool=WAREHOUSE_POOL)
+def check_marts() -> None:
+    """Gate 2: refuse to analyse marts that contradict themselves."""
+    from splitmile.quality import check_marts as check
+    from splitmile.warehouse import open_warehouse
+
+    settings = load_settings()
+    business_date = partition_date_of(get_current_context())
+    with open_warehouse(settings) as warehouse:
+        report = check(warehouse, settings, business_date)
+    report.raise_if_blocked()
+
+
+@airflow_task(execution_timeout=timedelta(minutes=10))
+def list_experiments() -> list[str]:
+    """The experiments that are under way on the business date."""
+    business_date = partition_date_of(get_current_context())
+    plans = _load_registry(load_settings()).plans
+    return [plan.experiment_id for plan in plans if plan.start_date <= business_date <= plan.end_date]
+
+
+# No failure notice: an alarm says that the day is held up, and it is not; the digest names the experiment and the cause.
+@airflow_task(pool=WAREHOUSE_POOL, map_index_template="{{ experiment_id }}", on_failure_callback=[])
+def analyze_experiment(experiment_id: str) -> None:
+    """Compute and store the scorecard of one experiment; one that fails stops no other and is named in the digest."""
+    from splitmile.analysis import analyze_experiment as analyze
+    from splitmile.registry import git_revision
+    from splitmile.warehouse import open_warehouse
+
+    settings = load_settings()
+    context = get_current_context()
+    _name_mapped_task("experiment_id", experiment_id)
+    business_date = partition_date_of(context)
+    try:
+        plan = _find_plan(_load_registry(settings), experiment_id)
+        with open_warehouse(settings) as warehouse:
+            scorecard = analyze(warehouse, settings, plan, business_date, git_revision(settings.path(settings.experiments_dir)))
+    except Exception as error:
+        context["ti"].xcom_push(_OUTCOME, str(error) if isinstance(error, SplitmileError) else f"{type(error).__name__}: {error}")
+        raise
+    context["ti"].xcom_push(_OUTCOME, "")
+    _log.info("%s as of %s: %s", experiment_id, business_date, scorecard.verdict.decision)
+
+
+# Experiments that failed do not keep the others from being published; a gate that blocked does (nothing was listed then).
+@airflow_task(pool=WAREHOUSE_POOL, trigger_rule=TriggerRule.ALL_DONE)
+def publish(experiments: list[str] | None) -> None:
+    """Send the digest of the business date, or update the one that was sent, and write the report pages."""
+    if experiments is None:
+        raise AirflowSkipException("the run stopped before the analysis, so there is nothing to publish but the alarm")
+    from splitmile.analysis import compose_digest
+    from splitmile.orchestration.connections import slack_client
+    from splitmile.orchestration.messages import DIGEST, known_messages, remember_messages
+    from splitmile.publish import PublishIncomplete, publish_digest
+    from splitmile.warehouse import open_warehouse
+
+    settings = load_settings()
+    context = get_current_context()
+    business_date = partition_date_of(context)
+    registry = _load_registry(settings)
+    with open_warehouse(settings) as warehouse:
+        digest = compose_digest(warehouse, settings, registry, business_date)
+        known = known_messages(warehouse, business_date, DIGEST)
+    outcomes = context["ti"].xcom_pull(task_ids="analyze_experiment", key=_OUTCOME, map_indexes=range(len(experiments)))
+    digest = _with_failures(digest, dict(zip(experiments, outcomes, strict=True)))
+    try:
+        messages = publish_digest(digest, settings, client=slack_client(), known=known)
+    except PublishIncomplete as failure:
+        # What is out must be remembered, or the next try would post it a second time.
+        with open_warehouse(settings) as warehouse:
+            remember_messages(warehouse, business_date, DIGEST, failure.published)
+        raise
+    with open_warehouse(settings) as warehouse:
+        remember_messages(warehouse, business_date, DIGEST, messages)
+
+
+def _load_registry(settings: Settings) -> Registry:
+    from splitmile.registry import load_registry
+    from splitmile.transform import read_metrics
+
+    return load_registry(settings.path(settings.experiments_dir), read_metrics(settings), relative_to=settings.project_dir)
+
+
+def _find_plan(registry: Registry, experiment_id: str) -> Plan:
+    for plan in registry.plans:
+        if plan.experiment_id == experiment_id:
+            return plan
+    problems = "; ".join(str(problem) for problem in registry.problems if problem.experiment_id == experiment_id)
+    raise RegistryInvalid(f"{experiment_id} was valid when the run began and is not any more: {problems or 'its file is gone'}.")
+
+
+def _with_failures(digest: Digest, outcomes: dict[str, str | None]) -> Digest:
+    """The digest, naming the experiments whose analysis failed in this run; no outcome at all means that its task was killed."""
+    from splitmile.results.types import DataWarning
+
+    failed = {
+        experiment_id: error or "its task ended without a word; see its log in Airflow"
+        for experiment_id, error in outcomes.items()
+        if error != ""
+    }
+    named = [DataWarning("block", experiment_id, f"could not be analysed: {error}") for experiment_id, error in failed.items()]
+    return dataclasses.replace(digest, warnings=(*named, *(each for each in digest.warnings if each.subject not in failed)))
+
+
+def _name_mapped_task(variable: str, value: str) -> None:
+    """Show a mapped task by name in Airflow's UI; its `map_index_template` reads the variable when the task has ended."""
+    get_current_context()[variable] = value

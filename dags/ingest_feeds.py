@@ -3,7 +3,7 @@
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, TriggerRule
 
-from splitmile.orchestration.schedule import BUSINESS_DATE_PARAM, TAGS, TASK_DEFAULTS, after_cutover
+from splitmile.orchestration.schedule import INGEST_PARAMS, TAGS, TASK_DEFAULTS, after_cutover
 from splitmile.orchestration.tasks import emit_dates, find_changed_partitions, load_partition, mark_emitted
 
 DOC = """
@@ -28,7 +28,7 @@ with DAG(
     schedule=after_cutover(),
     catchup=False,
     max_active_runs=1,
-    params=BUSINESS_DATE_PARAM,
+    params=INGEST_PARAMS,
     default_args=TASK_DEFAULTS,
     tags=[*TAGS, "ingest"],
 ):

@@ -100,7 +100,7 @@ def test_the_digest_gathers_what_is_kept(marts: Warehouse, settings: Settings) -
     assert [(w.severity, w.subject) for w in digest.warnings] == [("block", "x"), ("warn", "feeds: volume"), ("warn", "feed deliveries")]
     assert "experiments/x.yaml:3" in digest.warnings[0].message
     assert [(r.before, r.after) for r in digest.restatements] == [(0.0, pytest.approx(100 / BASE.mean()))]
-    assert "deliveries of 2026-03-05" in digest.restatements[0].cause
+    assert "Deliveries of 2026-03-05" in digest.restatements[0].cause
 
 
 def test_contamination_and_sample_ratio_are_counted_over_all_exposed_units() -> None:

@@ -136,10 +136,12 @@ def test_a_partition_that_lost_more_than_half_blocks_or_warns(store: ObjectStore
     partition = put(store, settings, "deliveries", "a.csv", as_csv(map(delivery, range(10))))
     load_partition(store, warehouse, settings, partition)
     put(store, settings, "deliveries", "a.csv", as_csv(map(delivery, range(4))))
-    with pytest.raises(PartitionShrunk, match=r"has 4 rows where 10 were loaded before, which `feeds\.on_shrunk`.*with force"):
+    with pytest.raises(
+        PartitionShrunk, match=r"has 4 rows where 10 were loaded before, which `feeds\.on_shrunk`.*SPLITMILE_FEEDS__ON_SHRUNK=warn"
+    ):
         load_partition(store, warehouse, settings, partition)
     assert len(loaded(warehouse)) == 10
-    report = load_partition(store, warehouse, settings, partition, force=True)
+    report = load_partition(store, warehouse, _with(settings, on_shrunk="warn"), partition)
     assert [warning.split("/ ")[-1] for warning in report.warnings] == ["has 4 rows where 10 were loaded before"]
     put(store, settings, "deliveries", "a.csv", as_csv(map(delivery, range(2))))
     assert load_partition(store, warehouse, settings, partition).warnings == (), "half is not more than half"
@@ -154,7 +156,7 @@ def test_a_partition_whose_objects_vanished(store: ObjectStore, warehouse: Wareh
     assert vanished.objects == ()
     with pytest.raises(PartitionShrunk, match="has 0 rows where 1 were loaded before"):
         load_partition(store, warehouse, settings, vanished)
-    report = load_partition(store, warehouse, settings, vanished, force=True)
+    report = load_partition(store, warehouse, _with(settings, on_shrunk="warn"), vanished)
     assert (report.row_count, report.changed_dates) == (0, (DAY,))
     assert loaded(warehouse) == []
     assert find_changed_partitions(store, warehouse, settings, DAY) == []

@@ -194,7 +194,7 @@ def test_a_corrected_partition_is_replayed_and_told(
     assert whole == _cards(settings, DATES[3])
     with open_warehouse(late) as warehouse:
         digest = compose_digest(warehouse, late, spine.read_registry(late), DATES[3])
-    assert any(r.experiment_id == "dispatch_ranking" and "deliveries of" in r.cause for r in digest.restatements)
+    assert any(r.experiment_id == "dispatch_ranking" and "Deliveries" in r.cause for r in digest.restatements)
 
 
 def _cards(settings: Settings, as_of: date) -> dict[str, Scorecard]:

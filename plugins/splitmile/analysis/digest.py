@@ -182,9 +182,9 @@ def _restatements(warehouse: Warehouse, plan: Plan, as_of: date) -> list[Restate
     before = _primary_effects(from_json(Scorecard, earlier["scorecard"]))
     after = _primary_effects(from_json(Scorecard, latest["scorecard"]))
     return [
-        Restatement(plan.experiment_id, metric, treatment, as_of, before.get((metric, treatment)), value, cause)
+        Restatement(plan.experiment_id, metric, treatment, as_of, before[metric, treatment], value, cause)
         for (metric, treatment), value in after.items()
-        if before.get((metric, treatment)) != value
+        if (metric, treatment) in before and before[metric, treatment] != value
     ]
 
 
@@ -199,8 +199,8 @@ def _cause(warehouse: Warehouse, earlier: Row, latest: Row) -> str:
         [earlier["computed_at"], latest["computed_at"]],
     )
     if not changed:
-        return "the experiment's file or the metrics changed"
+        return "The experiment's file or the metrics changed."
     dates = sorted({row["business_date"] for row in changed})
     feeds = " and ".join(sorted({row["feed"] for row in changed}))
     span = f"{dates[0]}" if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    return f"{feeds} of {span} arrived or were corrected after the first result"
+    return f"{feeds.capitalize()} of {span} arrived or were corrected after the first result."

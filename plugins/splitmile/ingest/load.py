@@ -68,9 +68,7 @@ class LoadReport:
         return cls(**{**known, "changed_dates": dates, "warnings": tuple(values["warnings"])})
 
 
-def load_partition(
-    store: ObjectStore, warehouse: Warehouse, settings: Settings, partition: FeedPartition, *, force: bool = False
-) -> LoadReport:
+def load_partition(store: ObjectStore, warehouse: Warehouse, settings: Settings, partition: FeedPartition) -> LoadReport:
     """Make the warehouse hold exactly what lies in a partition now.
 
     The partition is listed again first, so a second try sees what the first could not. Everything is read and judged
@@ -81,8 +79,6 @@ def load_partition(
         warehouse: Where the rows go.
         settings: Says which share of rows may break the contract, and what an empty or shrunken partition does.
         partition: Which partition; of its objects only their being there is used.
-        force: Load a partition that is empty or lost more than half of its rows, whatever the settings say; it becomes
-            a warning.
 
     Raises:
         ObjectChanged: An object was replaced while it was read. Trying again will do.
@@ -99,7 +95,7 @@ def load_partition(
             warnings += _stage(store, warehouse, feed, stored, Path(folder))
     counts = _counts(warehouse, present)
     _refuse_too_many_rejected(warehouse, settings, where, counts)
-    warnings += _weigh_size(warehouse, settings, present, where, counts, force=force)
+    warnings += _weigh_size(warehouse, settings, present, where, counts)
     return _replace(warehouse, feed, present, counts, tuple(warnings))
 
 
@@ -183,9 +179,7 @@ def _refuse_too_many_rejected(warehouse: Warehouse, settings: Settings, where: s
     )
 
 
-def _weigh_size(
-    warehouse: Warehouse, settings: Settings, partition: FeedPartition, where: str, counts: Mapping[str, _Count], *, force: bool
-) -> list[str]:
+def _weigh_size(warehouse: Warehouse, settings: Settings, partition: FeedPartition, where: str, counts: Mapping[str, _Count]) -> list[str]:
     """Refuse, or warn of, a partition that is empty or has lost more than half of its rows."""
     rows = sum(count.good for count in counts.values())
     (before,) = warehouse.fetch(
@@ -199,10 +193,10 @@ def _weigh_size(
     if rows * 2 < rows_before:
         faults.append((PartitionShrunk, "on_shrunk", f"{where} has {rows} rows where {rows_before} were loaded before"))
     for error, setting, fact in faults:
-        if getattr(settings.feeds, setting) == "block" and not force:
+        if getattr(settings.feeds, setting) == "block":
             raise error(
                 f"{fact}, which `feeds.{setting}` = 'block' refuses; the rows loaded before stay. "
-                "Deliver the partition again, or load it with force if it is right as it is."
+                f"Deliver the partition again; if it is right as it is, run once with SPLITMILE_FEEDS__{setting.upper()}=warn."
             )
     return [fact for _, _, fact in faults]
 

@@ -93,7 +93,7 @@ def _experiments(settings: Settings) -> str:
 
     registry = read_registry(settings)
     if registry.problems:
-        raise SplitmileError(f"{len(registry.problems)} problems; `splitmile validate` lists them. The first: {registry.problems[0]}")
+        raise SplitmileError(f"`splitmile validate` lists every problem ({len(registry.problems)}). The first: {registry.problems[0]}")
     return f"{len(registry.plans)} experiments, all valid"
 
 

@@ -136,23 +136,24 @@ def prepare_airflow(settings: Settings, environment: Mapping[str, str] | None = 
         Pool.create_or_update_pool(WAREHOUSE_POOL, slots=1, description="DuckDB has one writer", include_deferred=False)
 
 
-def run_ingest(settings: Settings, business_date: date, environment: Mapping[str, str] | None = None) -> None:
+def run_ingest(settings: Settings, business_date: date, environment: Mapping[str, str] | None = None, *, emit: bool = True) -> None:
     """Run `ingest_feeds` in this process, as of a business date.
 
     Args:
         settings: The installation.
         business_date: The last of the dates that are looked at.
         environment: From `embedded_environment`, where ports or the S3 differ from the defaults.
+        emit: Emit what is due, for a scheduler that starts later; off where the caller runs the dates itself.
 
     Raises:
         RunFailed: A task failed; it says which, why, and where the log is.
     """
-    _run_dag(settings, "ingest_feeds", business_date, environment)
+    _run_dag(settings, "ingest_feeds", {"business_date": business_date.isoformat(), "emit": emit}, environment)
 
 
 def run_business_date(settings: Settings, business_date: date, environment: Mapping[str, str] | None = None) -> None:
     """Run `experiments_daily` in this process for a business date; arguments and errors as in `run_ingest`."""
-    _run_dag(settings, "experiments_daily", business_date, environment)
+    _run_dag(settings, "experiments_daily", {"business_date": business_date.isoformat()}, environment)
 
 
 def run_log(settings: Settings) -> Path:
@@ -160,7 +161,7 @@ def run_log(settings: Settings) -> Path:
     return settings.state / "logs" / "runs.log"
 
 
-def _run_dag(settings: Settings, dag_id: str, business_date: date, environment: Mapping[str, str] | None) -> None:
+def _run_dag(settings: Settings, dag_id: str, conf: dict[str, Any], environment: Mapping[str, str] | None) -> None:
     with _airflow(settings, environment):
         from airflow.dag_processing.dagbag import DagBag
 
@@ -179,12 +180,12 @@ def _run_dag(settings: Settings, dag_id: str, business_date: date, environment: 
             task.on_failure_callback = [remember, *task.on_failure_callback]
             # Who runs a date by hand wants its error at once, not after three attempts.
             task.retries = 0
-        run = dag.test(run_conf={"business_date": business_date.isoformat()})
+        run = dag.test(run_conf=conf)
         if run.state != "success":
-            raise _failure(settings, dag_id, business_date, failures)
+            raise _failure(settings, dag_id, conf["business_date"], failures)
 
 
-def _failure(settings: Settings, dag_id: str, business_date: date, failures: list[tuple[str, BaseException]]) -> RunFailed:
+def _failure(settings: Settings, dag_id: str, business_date: str, failures: list[tuple[str, BaseException]]) -> RunFailed:
     task_id, error = failures[0] if failures else ("", None)
     reason = (
         "no task could run" if error is None else str(error) if isinstance(error, SplitmileError) else f"{type(error).__name__}: {error}"

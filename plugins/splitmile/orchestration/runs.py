@@ -59,11 +59,17 @@ def run_dates(settings: Settings, dates: Sequence[date], progress: Callable[[dat
     Raises:
         RunFailed: A task failed; the dates before it are published.
     """
+    from splitmile.ingest import mark_emitted
+    from splitmile.warehouse import open_warehouse
+
     with _environment(settings) as environment:
         prepare_airflow(settings, environment)
         for business_date in sorted(dates):
-            run_ingest(settings, business_date, environment)
+            # Not emitted: a scheduler that is started later would run every date once more.
+            run_ingest(settings, business_date, environment, emit=False)
             run_business_date(settings, business_date, environment)
+            with open_warehouse(settings) as warehouse:
+                mark_emitted(warehouse, settings, [business_date])
             progress(business_date)
 
 

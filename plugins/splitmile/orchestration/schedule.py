@@ -51,6 +51,15 @@ BUSINESS_DATE_PARAM = {
     )
 }
 
+INGEST_PARAMS = BUSINESS_DATE_PARAM | {
+    "emit": Param(
+        True,
+        type="boolean",
+        title="Emit dates",
+        description="Off for a run by hand whose dates need not start experiments_daily; they stay due.",
+    )
+}
+
 
 def after_cutover() -> CronTriggerTimetable:
     """Half an hour after the business date has ended, every day, in the time zone of the settings; at once on a new installation."""

@@ -66,6 +66,8 @@ def emit_dates() -> list[str]:
     from splitmile.warehouse import open_warehouse
 
     settings = load_settings()
+    if not get_current_context()["params"]["emit"]:
+        raise AirflowSkipException("this run was told to emit nothing; what is due stays due")
     with open_warehouse(settings) as warehouse:
         dates = [each.isoformat() for each in complete_new_dates(warehouse, settings)]
     if not dates:

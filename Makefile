@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-PYTHON ?= python3.11
+# The first of these that is Python 3.11; or name one: make PYTHON=/path/to/python3.11
+PYTHON ?= $(shell for p in python3.11 python3 python; do "$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 
 .PHONY: help demo test setup up down clean lint types imports sql unit e2e requirements pictures
@@ -58,8 +59,7 @@ pictures: setup ## Take the README's pictures of the demo's pages, with Chromium
 # uv installs in seconds; pip in about a minute where uv cannot be had.
 .venv/installed: requirements-dev.txt pyproject.toml
 	@echo "Making the environment in .venv …"
-	@command -v $(PYTHON) >/dev/null || { echo "Splitmile needs Python 3.11; name it with: make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "$(PYTHON) is not Python 3.11; name it with: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Splitmile needs Python 3.11; name it with: make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@command -v uv >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv || true
 	@uv="$$(command -v uv || true)"; if [ -x $(BIN)/uv ]; then uv=$(BIN)/uv; fi; \

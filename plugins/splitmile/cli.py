@@ -6,6 +6,7 @@ import csv
 import os
 import sys
 import time
+from collections.abc import Callable
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -72,10 +73,8 @@ def demo(
     console = _terminal()
     console.print(f"[bold]Splitmile demo[/] · {source.name}, {dates[0]} to {dates[-1]}, everything below {settings.state}")
     with _progress(console) as progress:
-        step = progress.add_task("Feeds to S3", total=len(dates))
-        write_feed(settings, source, dates, lambda _: progress.advance(step))
-        step = progress.add_task("Airflow: load, check, build, analyse, publish", total=len(dates))
-        run_dates(settings, dates, lambda _: progress.advance(step))
+        write_feed(settings, source, dates, _step(progress, "Feeds to S3", len(dates)))
+        run_dates(settings, dates, _step(progress, "Airflow: load, check, build, analyse, publish", len(dates)))
     digest = digest_of(settings, dates[-1])
     console.print()
     print_digest(digest, console=console)
@@ -236,8 +235,7 @@ def _run(settings: Settings, first: date, last: date) -> None:
     dates = date_range(first, last)
     console = _terminal()
     with _progress(console) as progress:
-        step = progress.add_task(f"{first}" if first == last else f"{first} to {last}", total=len(dates))
-        run_dates(settings, dates, lambda _: progress.advance(step))
+        run_dates(settings, dates, _step(progress, f"{first}" if first == last else f"{first} to {last}", len(dates)))
     print_digest(digest_of(settings, last), console=console)
     console.print(f"\nReport pages   {settings.report_dir / 'index.html'}")
 
@@ -256,9 +254,20 @@ def _terminal() -> Console:
 
 
 def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:<46}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, refresh_per_second=4
-    )
+    columns = (TextColumn("{task.description:<46}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, refresh_per_second=4, disable=not console.is_terminal)
+
+
+def _step(progress: Progress, description: str, total: int) -> Callable[[date], None]:
+    """A bar to advance; where nobody sees it move, in a log, a line for each date."""
+    task = progress.add_task(description, total=total)
+
+    def advance(business_date: date) -> None:
+        progress.advance(task)
+        if not progress.console.is_terminal:
+            progress.console.print(f"{description}: {business_date}", highlight=False)
+
+    return advance
 
 
 def _truths(source: DemoFeed, digest: Digest) -> Table:

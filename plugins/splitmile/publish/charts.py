@@ -156,7 +156,7 @@ def accepted_region(effect: Effect) -> tuple[float, float] | None:
 
 def course_chart(course: EffectCourse, effect: Effect, card: Scorecard, *, width: float, height: float) -> CourseChart:
     """The chart of one course; its x axis reaches to the planned end, so that progress shows."""
-    left, right, top, bottom = 58.0, width - 68.0, 14.0, height - 30.0
+    left, right, top, bottom = 58.0, width - 80.0, 14.0, height - 30.0
     low, high = _range(course.points, effect)
     last_day = max(card.end_date, course.points[-1].as_of_date if course.points else card.end_date)
     span = max((last_day - card.start_date).days, 1)

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -182,3 +183,8 @@ def test_another_version_is_refused_with_its_remedy(result: Scorecard | Digest) 
     newer = replace(result, schema_version=SCHEMA_VERSION + 1)
     with pytest.raises(AnalysisError, match=f"schema version {SCHEMA_VERSION + 1}.*reads {SCHEMA_VERSION}.*splitmile backfill"):
         from_json(type(newer), to_json(newer))
+
+
+def test_the_published_schema_is_the_one_that_is_written() -> None:
+    published = json.loads((Path(__file__).parents[2] / "docs" / "scorecard.schema.json").read_text())
+    assert published == json_schema(Scorecard)

@@ -22,6 +22,7 @@ DOCS = (ROOT / "docs" / "settings.md").read_text()
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "splitmile.toml"
+    path.touch()
     monkeypatch.setenv("SPLITMILE_CONFIG", str(path))
     return path
 
@@ -106,6 +107,18 @@ def test_a_bad_file_is_refused_by_name(config: Path, text: str, parts: list[str]
 def test_a_bad_variable_is_refused_by_name(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPLITMILE_FEEDS__LOOKBACK_DATES", "many")
     with pytest.raises(SettingsInvalid, match=r"feeds\.lookback_dates.*'many'"):
+        load_settings()
+
+
+def test_a_misspelt_variable_is_refused_by_name(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPLITMILE_FEED__BUCKET", "acme")
+    with pytest.raises(SettingsInvalid, match="SPLITMILE_FEED__BUCKET sets no key"):
+        load_settings()
+
+
+def test_a_named_file_that_is_missing_is_refused(config: Path) -> None:
+    config.unlink()
+    with pytest.raises(SettingsInvalid, match=rf"SPLITMILE_CONFIG names {config}, which is no file"):
         load_settings()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -23,7 +23,7 @@ from splitmile.errors import AnalysisError, SplitmileError
 from splitmile.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from splitmile.results.types import Digest, Scorecard
+    from splitmile.results.types import Digest
     from splitmile.simulate import DemoFeed
 
 app = typer.Typer(
@@ -137,7 +137,9 @@ def results(
 ) -> None:
     """Print an experiment's scorecard as it was published."""
     from splitmile.analysis import kept_scorecard
+    from splitmile.publish.console import print_scorecard
     from splitmile.results.codec import to_json
+    from splitmile.results.rows import flat_rows
     from splitmile.warehouse import open_warehouse
 
     with open_warehouse(_settings(state=state)) as warehouse:
@@ -145,12 +147,12 @@ def results(
     if form is Format.json:
         typer.echo(to_json(scorecard, indent=2))
     elif form is Format.csv:
-        rows = _flat(scorecard)
+        rows = flat_rows(scorecard)
         writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     else:
-        _print_scorecard(scorecard)
+        print_scorecard(scorecard)
 
 
 @app.command()
@@ -298,70 +300,6 @@ def _truths(source: DemoFeed, digest: Digest) -> Table:
             else f"[yellow]{decision.value}[/]\nin the end: {truth.decision.value}",
         )
     return table
-
-
-def _print_scorecard(scorecard: Scorecard) -> None:
-    from splitmile.publish import figures
-    from splitmile.results.sentences import DECISION_WORDS, say
-    from splitmile.results.types import Decision
-
-    # A pipe has no width of its own, and the table must not be cut there.
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(f"[bold]{escape(scorecard.title)}[/] · {scorecard.experiment_id} as of {scorecard.as_of_date}", highlight=False)
-    console.print(f"[bold]{DECISION_WORDS[scorecard.verdict.decision]}[/] ({scorecard.verdict.decision.value})", highlight=False)
-    for reason in scorecard.verdict.reasons:
-        console.print(f"  {figures.typographic(say(reason, scorecard))}", markup=False, highlight=False)
-    if scorecard.verdict.decision is Decision.invalid:
-        console.print(
-            "  The numbers are left out here; `--format json` and `--format csv` have them, to look for the cause.", highlight=False
-        )
-        return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("metric", "role", "treatment"):
-        table.add_column(heading)
-    for heading in ("units", "absolute", "relative"):
-        table.add_column(heading, justify="right")
-    for effect in scorecard.effects:
-        counting = figures.counting(effect, has_ended=scorecard.has_ended)
-        table.add_row(
-            effect.metric,
-            effect.role,
-            escape(effect.treatment),
-            f"{effect.n_control:,} / {effect.n_treatment:,}",
-            figures.difference(effect, counting.absolute),
-            figures.relative(effect.relative.estimate, counting.relative),
-        )
-    console.print(table)
-
-
-def _flat(scorecard: Scorecard) -> list[dict[str, Any]]:
-    """One flat row an effect; the interval is the anytime-valid one until the planned end, then the fixed one."""
-    rows = []
-    for effect in scorecard.effects:
-        interval = effect.relative.interval if scorecard.has_ended else effect.sequential and effect.sequential.relative_interval
-        rows.append(
-            {
-                "experiment_id": scorecard.experiment_id,
-                "as_of_date": scorecard.as_of_date.isoformat(),
-                "metric": effect.metric,
-                "role": effect.role,
-                "control": effect.control,
-                "treatment": effect.treatment,
-                "n_control": effect.n_control,
-                "n_treatment": effect.n_treatment,
-                "control_value": effect.control_value,
-                "treatment_value": effect.treatment_value,
-                "absolute": effect.absolute.estimate,
-                "relative": effect.relative.estimate,
-                "relative_low": interval.low if interval else None,
-                "relative_high": interval.high if interval else None,
-                "p_value": effect.absolute.p_value,
-                "sequential_p_value": effect.sequential.p_value if effect.sequential else None,
-                "p_value_adjusted": effect.p_value_adjusted,
-                "decision": scorecard.verdict.decision.value,
-            }
-        )
-    return rows
 
 
 if __name__ == "__main__":

@@ -154,9 +154,9 @@ def test_results_as_json_and_csv_say_the_same(run: Run, installation: Settings) 
         [row["metric"] for row in rows] == [effect["metric"] for effect in scorecard["effects"]] == ["delivery_time", "cancellation_rate"]
     )
     for row, effect in zip(rows, scorecard["effects"], strict=True):
-        assert float(row["relative"]) == effect["relative"]["estimate"]
-        # The experiment runs: the interval is the one that may be looked at every day.
-        assert float(row["relative_low"]) == effect["sequential"]["relative_interval"]["low"]
+        assert float(row["relative_estimate"]) == effect["relative"]["estimate"]
+        assert float(row["relative_low"]) == effect["relative"]["interval"]["low"]
+        assert float(row["sequential_relative_low"]) == effect["sequential"]["relative_interval"]["low"]
         assert (int(row["n_control"]), row["decision"]) == (100, scorecard["verdict"]["decision"])
 
 

@@ -14,7 +14,8 @@ from splitmile.analysis.verdict import decide
 from splitmile.errors import AnalysisError
 from splitmile.registry.plan import Plan
 from splitmile.results.codec import to_json
-from splitmile.results.types import Contamination, Effect, SampleRatio, Scorecard, VariantCount
+from splitmile.results.rows import flat_rows
+from splitmile.results.types import Contamination, SampleRatio, Scorecard, VariantCount
 from splitmile.settings import Settings, Trust
 from splitmile.warehouse import Row, Warehouse
 
@@ -138,48 +139,14 @@ def _keep(warehouse: Warehouse, scorecard: Scorecard) -> None:
     )
     if latest and latest[0]["content_hash"] == content_hash:
         return
-    stamp: Row = {
-        "computation_id": uuid.uuid4().hex,
-        "computed_at": datetime.now(UTC).replace(tzinfo=None),
+    stamp: Row = {"computation_id": uuid.uuid4().hex, "computed_at": datetime.now(UTC).replace(tzinfo=None)}
+    kept = {
         "experiment_id": scorecard.experiment_id,
         "as_of_date": scorecard.as_of_date,
+        "content_hash": content_hash,
         "decision": scorecard.verdict.decision.value,
+        "scorecard": to_json(scorecard),
     }
     with warehouse.transaction():
-        warehouse.append("results.experiment_results", [stamp | _columns(effect) for effect in scorecard.effects])
-        warehouse.append("results.scorecards", [stamp | {"content_hash": content_hash, "scorecard": to_json(scorecard)}])
-
-
-def _columns(effect: Effect) -> Row:
-    absolute, relative, sequential = effect.absolute, effect.relative, effect.sequential
-    return {
-        "metric": effect.metric,
-        "segment": effect.segment,
-        "treatment": effect.treatment,
-        "control": effect.control,
-        "role": effect.role,
-        "n_control": effect.n_control,
-        "n_treatment": effect.n_treatment,
-        "control_value": effect.control_value,
-        "treatment_value": effect.treatment_value,
-        "absolute_estimate": absolute.estimate,
-        "absolute_standard_error": absolute.standard_error,
-        "absolute_low": absolute.interval.low if absolute.interval else None,
-        "absolute_high": absolute.interval.high if absolute.interval else None,
-        "absolute_p_value": absolute.p_value,
-        "relative_estimate": relative.estimate,
-        "relative_standard_error": relative.standard_error,
-        "relative_low": relative.interval.low if relative.interval else None,
-        "relative_high": relative.interval.high if relative.interval else None,
-        "relative_p_value": relative.p_value,
-        "sequential_low": sequential.interval.low if sequential and sequential.interval else None,
-        "sequential_high": sequential.interval.high if sequential and sequential.interval else None,
-        "sequential_relative_low": sequential.relative_interval.low if sequential and sequential.relative_interval else None,
-        "sequential_relative_high": sequential.relative_interval.high if sequential and sequential.relative_interval else None,
-        "sequential_p_value": sequential.p_value if sequential else None,
-        "p_value_adjusted": effect.p_value_adjusted,
-        "degrees_of_freedom": effect.degrees_of_freedom,
-        "method": effect.method,
-        "is_better": effect.is_better,
-        "is_worse": effect.is_worse,
-    }
+        warehouse.append("results.experiment_results", [stamp | row for row in flat_rows(scorecard)])
+        warehouse.append("results.scorecards", [stamp | kept])

@@ -6,18 +6,22 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
+from rich.table import Table
 from rich.text import Text
 
-from splitmile.publish import story
+from splitmile.publish import figures, story
 from splitmile.publish.pages import write_page
 from splitmile.publish.preview import preview_html
 from splitmile.publish.slack_blocks import digest_blocks
-from splitmile.results.types import Decision, Digest, ExperimentNews
+from splitmile.results.sentences import DECISION_WORDS, say
+from splitmile.results.types import Decision, Digest, ExperimentNews, Scorecard
 
 _WIDTH = 100
+_TABLE_WIDTH = 120
 _STYLES = {
     Decision.invalid: "bold magenta",
     Decision.harmful: "bold red",
@@ -30,6 +34,35 @@ _STYLES = {
 def print_digest(digest: Digest, *, console: Console | None = None) -> None:
     """Print the digest; it fits 100 columns, and a narrower terminal wraps it at words."""
     (console or _console()).print(_digest(digest))
+
+
+def print_scorecard(scorecard: Scorecard, *, console: Console | None = None) -> None:
+    """Print the verdict with its reasons, and the effects; an invalid experiment's figures are left out."""
+    console = console or _console(_TABLE_WIDTH)
+    decision = scorecard.verdict.decision
+    console.print(Text.assemble((scorecard.title, "bold"), f" · {scorecard.experiment_id} as of {scorecard.as_of_date}"))
+    console.print(Text.assemble((DECISION_WORDS[decision], _STYLES[decision]), f" ({decision.value})"))
+    for reason in scorecard.verdict.reasons:
+        console.print(f"  {figures.typographic(say(reason, scorecard))}")
+    if decision is Decision.invalid:
+        console.print("  The numbers are left out here; `--format json` and `--format csv` have them, to look for the cause.")
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("metric", "role", "treatment"):
+        table.add_column(heading)
+    for heading in ("units", "absolute", "relative"):
+        table.add_column(heading, justify="right")
+    for effect in scorecard.effects:
+        counting = figures.counting(effect, has_ended=scorecard.has_ended)
+        table.add_row(
+            effect.metric,
+            effect.role,
+            effect.treatment,
+            f"{effect.n_control:,} / {effect.n_treatment:,}",
+            figures.difference(effect, counting.absolute),
+            figures.relative(effect.relative.estimate, counting.relative),
+        )
+    console.print(table)
 
 
 def print_alarm(title: str, lines: Sequence[str], business_date: date, *, console: Console | None = None) -> None:
@@ -51,10 +84,10 @@ def write_preview(digest: Digest, report_dir: Path, channel: str, *, even_if_old
     return path
 
 
-def _console() -> Console:
+def _console(width: int = _WIDTH) -> Console:
     console = Console(highlight=False, emoji=False, markup=False)
-    if console.width > _WIDTH or not console.is_terminal:
-        console.width = _WIDTH
+    if console.width > width or not console.is_terminal:
+        console.width = width
     return console
 
 

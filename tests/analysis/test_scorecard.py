@@ -103,6 +103,20 @@ def test_the_digest_gathers_what_is_kept(marts: Warehouse, settings: Settings) -
     assert "Deliveries of 2026-03-05" in digest.restatements[0].cause
 
 
+def test_a_restatement_names_the_dates_that_count_and_no_change_that_nobody_sees(marts: Warehouse, settings: Settings) -> None:
+    analyze_experiment(marts, settings, PLAN, AS_OF, "r1")
+    _put(marts, "b", np.append(BASE[:-1], BASE[-1] + 1))
+    analyze_experiment(marts, settings, PLAN, AS_OF, "r1")
+    registry = Registry((PLAN,), ())
+    assert compose_digest(marts, settings, registry, AS_OF).restatements == ()
+    for day in (date(2026, 3, 3), AS_OF, date(2026, 3, 6)):
+        marts.execute("insert into ops.changed_dates values ('exposures', ?, 'l', now(), null)", [day])
+    _put(marts, "b", BASE + 100)
+    analyze_experiment(marts, settings, PLAN, AS_OF, "r1")
+    (restatement,) = compose_digest(marts, settings, registry, AS_OF).restatements
+    assert restatement.cause.startswith("Exposures of 2026-03-03 to 2026-03-05 arrived")
+
+
 def test_contamination_and_sample_ratio_are_counted_over_all_exposed_units() -> None:
     exposures = [ExposureCount("a", 500, 0), ExposureCount("b", 500, 30)]
     card = compute_scorecard(PLAN, AS_OF, [], exposures, Trust(), "r")

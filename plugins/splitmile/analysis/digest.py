@@ -173,18 +173,18 @@ def _count(number: int, noun: str) -> str:
 
 
 def _restatements(warehouse: Warehouse, plan: Plan, as_of: date) -> list[Restatement]:
-    """What changed between the first result that was published for this date and the latest, in the primary metrics."""
+    """What differs between the latest result for this date and the one before it, in the primary metrics."""
     kept = [row for row in _computations(warehouse, as_of) if row["experiment_id"] == plan.experiment_id]
     if len(kept) < 2:
         return []
     latest, earlier = kept[0], kept[1]
-    cause = _cause(warehouse, earlier, latest)
+    cause = _cause(warehouse, earlier, latest, as_of)
     before = _primary_effects(from_json(Scorecard, earlier["scorecard"]))
     after = _primary_effects(from_json(Scorecard, latest["scorecard"]))
     return [
         Restatement(plan.experiment_id, metric, treatment, as_of, before[metric, treatment], value, cause)
         for (metric, treatment), value in after.items()
-        if (metric, treatment) in before and before[metric, treatment] != value
+        if (metric, treatment) in before and _shown(before[metric, treatment]) != _shown(value)
     ]
 
 
@@ -192,11 +192,16 @@ def _primary_effects(scorecard: Scorecard) -> dict[tuple[str, str], float | None
     return {(e.metric, e.treatment): e.relative.estimate for e in scorecard.effects if e.role == "primary"}
 
 
-def _cause(warehouse: Warehouse, earlier: Row, latest: Row) -> str:
+def _shown(relative_effect: float | None) -> float | None:
+    """To the hundredth of a percent that readers see; the tables keep smaller changes."""
+    return None if relative_effect is None else round(relative_effect, 4)
+
+
+def _cause(warehouse: Warehouse, earlier: Row, latest: Row, as_of: date) -> str:
     changed = warehouse.fetch(
-        "select feed, business_date from ops.changed_dates where changed_at > ? and changed_at <= ? group by feed, business_date "
-        "order by feed, business_date",
-        [earlier["computed_at"], latest["computed_at"]],
+        "select distinct feed, business_date from ops.changed_dates "
+        "where changed_at > ? and changed_at <= ? and business_date <= ? order by feed, business_date",
+        [earlier["computed_at"], latest["computed_at"], as_of],
     )
     if not changed:
         return "The experiment's file or the metrics changed."

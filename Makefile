@@ -56,7 +56,7 @@ requirements: ## Resolve pyproject.toml anew into the hashed requirements files
 pictures: setup ## Take the README's pictures of the demo's pages, with Chromium
 	$(BIN)/python docs/images/make.py
 
-# uv installs in seconds; pip in about a minute where uv cannot be had.
+# uv installs faster; pip where uv cannot be had. The files name every package, and pip, told of hashes, trips over extras: --no-deps.
 .venv/installed: requirements-dev.txt pyproject.toml
 	@echo "Making the environment in .venv …"
 	@test -n "$(PYTHON)" || { echo "Splitmile needs Python 3.11; name it with: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -67,7 +67,7 @@ pictures: setup ## Take the README's pictures of the demo's pages, with Chromium
 		"$$uv" pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt; \
 		"$$uv" pip install --quiet --python $(BIN)/python --no-deps --editable .; \
 	else \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
 	fi
 	@touch $@

@@ -90,7 +90,7 @@ def demo(
 @app.command()
 def validate(experiments: Experiments = None, metrics: Metrics = None) -> None:
     """Check every experiment file; prints file:line and the remedy of each problem, and ends with 1 if there is one."""
-    from splitmile.orchestration.runs import read_registry
+    from splitmile.transform import read_registry
 
     settings = _settings(experiments, metrics)
     registry = read_registry(settings)

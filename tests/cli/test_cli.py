@@ -18,8 +18,8 @@ from analysis.plans import sums_of
 from small_city import EXPERIMENT, write_experiment
 from splitmile.analysis import analyze_experiment
 from splitmile.cli import app, main
-from splitmile.orchestration.runs import read_registry
 from splitmile.settings import Settings
+from splitmile.transform import read_registry
 from splitmile.warehouse import open_warehouse
 
 DAY = date(2026, 3, 2)

@@ -9,19 +9,13 @@ import pandas as pd
 
 from splitmile import analysis, ingest, transform
 from splitmile.object_store import ObjectStore
-from splitmile.registry import Registry, load_registry
 from splitmile.settings import Settings
 from splitmile.warehouse import open_warehouse
 
 
-def read_registry(settings: Settings) -> Registry:
-    """The project's own experiments."""
-    return load_registry(settings.path(settings.experiments_dir), transform.read_metrics(settings), relative_to=settings.project_dir)
-
-
 def load(settings: Settings, store: ObjectStore, as_of: date) -> None:
     """Load what changed on S3 up to a date, and sync the registry."""
-    registry = read_registry(settings)
+    registry = transform.read_registry(settings)
     with open_warehouse(settings) as warehouse:
         for partition in ingest.find_changed_partitions(store, warehouse, settings, as_of):
             ingest.load_partition(store, warehouse, settings, partition)
@@ -32,7 +26,7 @@ def run(settings: Settings, business_date: date) -> transform.TransformReport:
     """dbt and the analysis of every experiment as of a date."""
     report = transform.build_marts(settings, business_date)
     with open_warehouse(settings) as warehouse:
-        for plan in read_registry(settings).plans:
+        for plan in transform.read_registry(settings).plans:
             if plan.start_date <= business_date <= plan.end_date:
                 analysis.analyze_experiment(warehouse, settings, plan, business_date, "test")
     return report

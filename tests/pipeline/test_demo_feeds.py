@@ -14,6 +14,7 @@ from splitmile.publish import page_name, write_pages, write_preview
 from splitmile.results.types import Decision, Digest
 from splitmile.settings import Feeds, Settings
 from splitmile.simulate import City, DemoFeed, Flights
+from splitmile.transform import read_registry
 from splitmile.warehouse import open_warehouse
 
 
@@ -32,7 +33,7 @@ def _digest(feed: DemoFeed, s3: StoreCredentials, state: Path, dates: tuple[date
     spine.load(settings, store, dates[-1])
     spine.run(settings, dates[-1])
     with open_warehouse(settings) as warehouse:
-        return settings, compose_digest(warehouse, settings, spine.read_registry(settings), dates[-1])
+        return settings, compose_digest(warehouse, settings, read_registry(settings), dates[-1])
 
 
 @pytest.mark.slow

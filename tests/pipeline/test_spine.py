@@ -15,6 +15,7 @@ from splitmile.results.types import Scorecard
 from splitmile.settings import Feeds, Settings
 from splitmile.simulate import City
 from splitmile.simulate.population import CitySize
+from splitmile.transform import read_registry
 from splitmile.warehouse import open_warehouse
 
 SIZE = CitySize(couriers=240, stores=40, customers=600, zones=12, daily_orders=900)
@@ -83,7 +84,7 @@ def test_every_moment_equals_a_recomputation_from_the_raw_rows(town: tuple[Setti
             (row["experiment_id"], row["variant"], row["metric"]): row
             for row in warehouse.fetch("select * from marts.experiment_moments where as_of_date = ?", [as_of])
         }
-    for plan in spine.read_registry(settings).plans:
+    for plan in read_registry(settings).plans:
         if not plan.start_date <= as_of <= plan.end_date:
             continue
         own = exposures[
@@ -193,7 +194,7 @@ def test_a_corrected_partition_is_replayed_and_told(
     assert whole != partial
     assert whole == _cards(settings, DATES[3])
     with open_warehouse(late) as warehouse:
-        digest = compose_digest(warehouse, late, spine.read_registry(late), DATES[3])
+        digest = compose_digest(warehouse, late, read_registry(late), DATES[3])
     assert any(r.experiment_id == "dispatch_ranking" and "Deliveries" in r.cause for r in digest.restatements)
 
 

@@ -100,6 +100,20 @@ def test_a_metric_that_dbt_cannot_read_is_named(settings: Settings, tmp_path: Pa
         read_metrics(broken)
 
 
+def test_another_process_reads_the_manifest_that_is_there_until_a_file_changes(settings: Settings, tmp_path: Path) -> None:
+    own = _broken(settings, tmp_path, "metrics/deliveries.yml", "label: Delivery time", "label: Time to the door")
+    assert read_metrics(own)["delivery_time"].label == "Time to the door"
+    manifest = own.dbt_target_dir / "manifest.json"
+    written = manifest.stat().st_mtime_ns
+    dbt._parse.cache_clear()
+    assert read_metrics(own)["delivery_time"].label == "Time to the door"
+    assert manifest.stat().st_mtime_ns == written
+    file = own.metrics_dir / "deliveries.yml"
+    file.write_text(file.read_text().replace("Time to the door", "Minutes"))
+    assert read_metrics(own)["delivery_time"].label == "Minutes"
+    assert len(list(own.dbt_target_dir.glob("parsed-*"))) == 1
+
+
 def test_a_missing_metrics_folder_is_named(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(TransformFailed, match="metrics_dir must name a folder"):
         read_metrics(settings.model_copy(update={"metrics_dir": tmp_path / "nowhere"}))

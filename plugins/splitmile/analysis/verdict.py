@@ -47,7 +47,11 @@ def decide(
     if gain:
         return Verdict(Decision.ship, gain)
     missing = [e for e in primary if e.absolute.interval is None]
-    if has_ended and not missing and all(_is_inside_band(e) for e in primary):
+    if (
+        has_ended
+        and not missing
+        and all(e.relative.interval is not None and e.relative.interval.is_within(e.minimum_effect) for e in primary)
+    ):
         return Verdict(Decision.no_effect, _reasons(ReasonCode.inside_band, primary))
     undecided = ReasonCode.ended_undecided if has_ended else ReasonCode.undecided
     return Verdict(
@@ -67,10 +71,3 @@ def _distrust(sample_ratio: SampleRatio, contamination: Contamination) -> tuple[
 
 def _reasons(code: ReasonCode, effects: Sequence[Effect]) -> tuple[Reason, ...]:
     return tuple(Reason(code, effect.metric, effect.treatment) for effect in effects)
-
-
-def _is_inside_band(effect: Effect) -> bool:
-    interval, band = effect.relative.interval, effect.minimum_effect
-    if interval is None or band is None or interval.low is None or interval.high is None:
-        return False
-    return -band < interval.low and interval.high < band

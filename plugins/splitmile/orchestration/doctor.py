@@ -89,7 +89,7 @@ def _state(settings: Settings) -> str:
 
 
 def _experiments(settings: Settings) -> str:
-    from splitmile.orchestration.runs import read_registry
+    from splitmile.transform import read_registry
 
     registry = read_registry(settings)
     if registry.problems:

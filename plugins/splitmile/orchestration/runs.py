@@ -12,7 +12,6 @@ from splitmile.errors import SplitmileError
 from splitmile.object_store import ObjectStore
 from splitmile.orchestration.embedded import DEFAULT_PORTS, embedded_environment, prepare_airflow, run_business_date, run_ingest
 from splitmile.orchestration.standalone import is_healthy
-from splitmile.registry import Registry, load_registry
 from splitmile.results.types import Digest
 from splitmile.settings import Settings
 from splitmile.simulate import DemoFeed
@@ -20,16 +19,10 @@ from splitmile.simulate import DemoFeed
 _AWS_CONNECTION = "AIRFLOW_CONN_AWS_DEFAULT"
 
 
-def read_registry(settings: Settings) -> Registry:
-    """The experiments of the configured folder, validated against the metrics of the configured one."""
-    from splitmile.transform import read_metrics
-
-    return load_registry(settings.path(settings.experiments_dir), read_metrics(settings), relative_to=settings.project_dir)
-
-
 def digest_of(settings: Settings, business_date: date) -> Digest:
     """The digest of a business date from the results that are kept, without computing anything again."""
     from splitmile.analysis import compose_digest
+    from splitmile.transform import read_registry
     from splitmile.warehouse import open_warehouse
 
     registry = read_registry(settings)

@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from splitmile.errors import RegistryInvalid, SplitmileError
 from splitmile.orchestration.business_dates import last_complete_date, partition_date_of
 from splitmile.orchestration.schedule import FEEDS, WAREHOUSE_POOL, airflow_task
-from splitmile.settings import Settings, load_settings
+from splitmile.settings import load_settings
 
 if TYPE_CHECKING:
     from splitmile.registry.plan import Plan, Registry
@@ -96,11 +96,12 @@ def mark_emitted(dates: list[str]) -> None:
 def sync_registry() -> None:
     """Write the experiments of the registry's files to the warehouse, where the models find them."""
     from splitmile.registry import git_revision
+    from splitmile.transform import read_registry
     from splitmile.transform import sync_registry as sync
     from splitmile.warehouse import open_warehouse
 
     settings = load_settings()
-    registry = _load_registry(settings)
+    registry = read_registry(settings)
     with open_warehouse(settings) as warehouse:
         sync(warehouse, registry, git_revision(settings.path(settings.experiments_dir)))
     for problem in registry.problems:
@@ -111,11 +112,12 @@ def sync_registry() -> None:
 def check_feeds() -> None:
     """Gate 1: refuse a business date whose feeds must not be built upon."""
     from splitmile.quality import check_feeds as check
+    from splitmile.transform import read_registry
     from splitmile.warehouse import open_warehouse
 
     settings = load_settings()
     business_date = partition_date_of(get_current_context())
-    registry = _load_registry(settings)
+    registry = read_registry(settings)
     with open_warehouse(settings) as warehouse:
         report = check(warehouse, settings, business_date, registry)
     report.raise_if_blocked()
@@ -145,8 +147,10 @@ def check_marts() -> None:
 @airflow_task(execution_timeout=timedelta(minutes=10))
 def list_experiments() -> list[str]:
     """The experiments that are under way on the business date."""
+    from splitmile.transform import read_registry
+
     business_date = partition_date_of(get_current_context())
-    plans = _load_registry(load_settings()).plans
+    plans = read_registry(load_settings()).plans
     return [plan.experiment_id for plan in plans if plan.start_date <= business_date <= plan.end_date]
 
 
@@ -156,6 +160,7 @@ def analyze_experiment(experiment_id: str) -> None:
     """Compute and store the scorecard of one experiment; one that fails stops no other and is named in the digest."""
     from splitmile.analysis import analyze_experiment as analyze
     from splitmile.registry import git_revision
+    from splitmile.transform import read_registry
     from splitmile.warehouse import open_warehouse
 
     settings = load_settings()
@@ -163,7 +168,7 @@ def analyze_experiment(experiment_id: str) -> None:
     _name_mapped_task("experiment_id", experiment_id)
     business_date = partition_date_of(context)
     try:
-        plan = _find_plan(_load_registry(settings), experiment_id)
+        plan = _find_plan(read_registry(settings), experiment_id)
         with open_warehouse(settings) as warehouse:
             scorecard = analyze(warehouse, settings, plan, business_date, git_revision(settings.path(settings.experiments_dir)))
     except Exception as error:
@@ -183,12 +188,13 @@ def publish(experiments: list[str] | None) -> None:
     from splitmile.orchestration.connections import slack_client
     from splitmile.orchestration.messages import DIGEST, known_messages, remember_messages
     from splitmile.publish import PublishIncomplete, publish_digest
+    from splitmile.transform import read_registry
     from splitmile.warehouse import open_warehouse
 
     settings = load_settings()
     context = get_current_context()
     business_date = partition_date_of(context)
-    registry = _load_registry(settings)
+    registry = read_registry(settings)
     with open_warehouse(settings) as warehouse:
         digest = compose_digest(warehouse, settings, registry, business_date)
         known = known_messages(warehouse, business_date, DIGEST)
@@ -203,13 +209,6 @@ def publish(experiments: list[str] | None) -> None:
         raise
     with open_warehouse(settings) as warehouse:
         remember_messages(warehouse, business_date, DIGEST, messages)
-
-
-def _load_registry(settings: Settings) -> Registry:
-    from splitmile.registry import load_registry
-    from splitmile.transform import read_metrics
-
-    return load_registry(settings.path(settings.experiments_dir), read_metrics(settings), relative_to=settings.project_dir)
 
 
 def _find_plan(registry: Registry, experiment_id: str) -> Plan:

@@ -188,10 +188,11 @@ def finding(effect: Effect, *, has_ended: bool) -> str:
         return f"worse than the accepted {figures.share(effect.margin)}" if effect.role == "guardrail" else "worse"
     if effect.is_better:
         return "better"
-    if _is_inside_band(effect, figures.counting(effect, has_ended=has_ended).relative):
+    interval = figures.counting(effect, has_ended=has_ended).relative
+    if interval is not None and interval.is_within(effect.minimum_effect):
         return f"within ±{figures.share(effect.minimum_effect)}, which does not matter"
     if effect.role == "guardrail":
-        return _guarded(effect, figures.counting(effect, has_ended=has_ended).relative)
+        return _guarded(effect, interval)
     return "cannot be told from no change" if has_ended else "cannot be told from no change yet"
 
 
@@ -220,12 +221,6 @@ def _line(effect: Effect, *, has_ended: bool) -> EffectLine:
     if effect.relative.estimate is None:
         return EffectLine(label, (absolute,), f"no relative effect, {effect.relative.reason or 'undefined'}; {means}")
     return EffectLine(label, (absolute, figures.relative(effect.relative.estimate, now.relative)), means)
-
-
-def _is_inside_band(effect: Effect, interval: Interval | None) -> bool:
-    if effect.minimum_effect is None or interval is None or interval.low is None or interval.high is None:
-        return False
-    return -effect.minimum_effect < interval.low and interval.high < effect.minimum_effect
 
 
 def _guarded(effect: Effect, interval: Interval | None) -> str:

@@ -46,6 +46,12 @@ class Interval:
     low: float | None
     high: float | None
 
+    def is_within(self, half_width: float | None) -> bool:
+        """Whether all of it lies between minus and plus a half-width; never, where there is none."""
+        if half_width is None or self.low is None or self.high is None:
+            return False
+        return -half_width < self.low and self.high < half_width
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:

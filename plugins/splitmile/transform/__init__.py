@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from splitmile.registry import Metric
+from splitmile.registry import Metric, Registry, load_registry
 from splitmile.registry import read_metrics as _read_manifest
 from splitmile.settings import Settings
 from splitmile.transform.build import ModelRun, TransformReport, build_marts
 from splitmile.transform.dbt import manifest_document
 from splitmile.transform.registry_tables import sync_registry
 
-__all__ = ["ModelRun", "TransformReport", "build_marts", "read_metrics", "sync_registry"]
+__all__ = ["ModelRun", "TransformReport", "build_marts", "read_metrics", "read_registry", "sync_registry"]
 
 
 def read_metrics(settings: Settings) -> dict[str, Metric]:
@@ -20,3 +20,13 @@ def read_metrics(settings: Settings) -> dict[str, Metric]:
         RegistryInvalid: A metric lacks what an experiment needs of it.
     """
     return _read_manifest(manifest_document(settings))
+
+
+def read_registry(settings: Settings) -> Registry:
+    """The experiments of the configured folder, validated against the metrics of the configured one.
+
+    Raises:
+        TransformFailed: As in `read_metrics`.
+        RegistryInvalid: As in `read_metrics`, or there is no such folder.
+    """
+    return load_registry(settings.path(settings.experiments_dir), read_metrics(settings), relative_to=settings.project_dir)

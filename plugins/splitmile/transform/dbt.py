@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from splitmile.errors import TransformFailed
@@ -44,9 +46,25 @@ def parse(settings: Settings) -> Manifest:
 
 
 def manifest_document(settings: Settings) -> dict[str, Any]:
-    """The manifest as the JSON document that dbt publishes."""
-    parse(settings)
-    document: dict[str, Any] = json.loads((settings.dbt_target_dir / "manifest.json").read_text())
+    """The manifest as the JSON document that dbt publishes.
+
+    Every task of a run is a process of its own and needs the metrics, so the document that another one left is read as long as it
+    is of the same files; only then is dbt spared, import and all.
+
+    Raises:
+        TransformFailed: As in `parse`.
+    """
+    key = [version("dbt-core"), project_environment(settings), project_vars(settings), _state_of_files(settings)]
+    target = settings.dbt_target_dir / f"parsed-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}.json"
+    if not target.is_file():
+        manifest = parse(settings)
+        for outdated in settings.dbt_target_dir.glob("parsed-*.json"):
+            outdated.unlink(missing_ok=True)
+        # dbt's own manifest.json is written anew by every command, so a reader could find half of it.
+        draft = target.with_suffix(f".{os.getpid()}")
+        manifest.write(str(draft))
+        draft.replace(target)
+    document: dict[str, Any] = json.loads(target.read_text())
     return document
 
 

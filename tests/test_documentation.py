@@ -108,7 +108,7 @@ def test_an_undocumented_kind_is_noticed() -> None:
 
 def test_every_table_and_model_is_documented() -> None:
     known = tables()
-    assert {"raw.deliveries", "results.latest_experiment_results", "marts.unit_days", "staging.stg_exposures"} <= set(known)
+    assert {"landing.deliveries", "results.latest_experiment_results", "marts.unit_days", "staging.stg_exposures"} <= set(known)
     assert unnamed(read("docs/tables.md"), known) == []
 
 

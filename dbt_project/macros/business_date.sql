@@ -8,6 +8,6 @@
     cast(timezone('{{ var("timezone") }}', timezone('UTC', {{ instant }})) - interval {{ var("cutover_hour") }} hour as date)
 {%- endmacro %}
 
-{% macro default__business_date(instant) -%}
+{% macro redshift__business_date(instant) -%}
     cast(dateadd(hour, -{{ var("cutover_hour") }}, convert_timezone('UTC', '{{ var("timezone") }}', {{ instant }})) as date)
 {%- endmacro %}

@@ -137,12 +137,12 @@ def results(
 ) -> None:
     """Print an experiment's scorecard as it was published."""
     from splitmile.analysis import kept_scorecard
+    from splitmile.orchestration.connections import open_warehouse
     from splitmile.publish.console import print_scorecard
     from splitmile.results.codec import to_json
     from splitmile.results.rows import flat_rows
-    from splitmile.warehouse import open_warehouse
 
-    with open_warehouse(_settings(state=state)) as warehouse:
+    with open_warehouse(_settings(state=state), "results") as warehouse:
         scorecard = kept_scorecard(warehouse, experiment, as_of.date() if as_of else None)
     if form is Format.json:
         typer.echo(to_json(scorecard, indent=2))
@@ -164,13 +164,13 @@ def report(
 ) -> None:
     """Write the report pages and print the digest again from the results that are kept; nothing is sent."""
     from splitmile.analysis import latest_as_of_date, latest_scorecards
+    from splitmile.orchestration.connections import open_warehouse
     from splitmile.orchestration.runs import digest_of
     from splitmile.publish import write_pages, write_preview
     from splitmile.publish.console import print_digest
-    from splitmile.warehouse import open_warehouse
 
     settings = _settings(experiments, metrics, state)
-    with open_warehouse(settings) as warehouse:
+    with open_warehouse(settings, "report") as warehouse:
         newest = latest_as_of_date(warehouse)
         business_date = as_of.date() if as_of else newest
         # Pages of a date without results would only replace good ones by empty ones.

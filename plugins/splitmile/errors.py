@@ -35,6 +35,10 @@ class WarehouseBusy(WarehouseError):
     """Another process holds the warehouse's one writer."""
 
 
+class WarehouseConflict(WarehouseError):
+    """A transaction met another one on the same rows and was rolled back; running it again will do."""
+
+
 class TransformFailed(SplitmileError):
     """dbt ended with an error or a failed test."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,8 @@ class StoreCredentials:
 
     endpoint_url: str | None = None
     access_key_id: str | None = None
-    secret_access_key: str | None = None
-    session_token: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
     region: str | None = None
 
 
@@ -46,8 +46,7 @@ class ObjectStore:
 
     def __init__(self, bucket: str, credentials: StoreCredentials) -> None:
         """Make the client; nothing is sent yet."""
-        self.bucket = bucket
-        self._endpoint = credentials.endpoint_url
+        self.bucket, self.credentials = bucket, credentials
         self._client: Any = boto3.client(
             "s3",
             endpoint_url=credentials.endpoint_url,
@@ -141,7 +140,7 @@ class ObjectStore:
         return ObjectChanged(f"{self.url(key)} changed while it was read: {how}. Try again; the next listing shows what is there now.")
 
     def _unavailable(self, doing: str, error: Exception) -> StoreUnavailable:
-        where = self._endpoint or "AWS S3"
+        where = self.credentials.endpoint_url or "AWS S3"
         return StoreUnavailable(
             f"{doing} at {where} failed: {error}. Check the connection aws_default and that the server runs (`splitmile doctor`)."
         )

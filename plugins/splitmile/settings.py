@@ -62,6 +62,7 @@ class Feeds(_Section):
     Attributes:
         bucket, prefix: The feeds are below `s3://bucket/prefix/<feed>/date=YYYY-MM-DD/`.
         lookback_dates: Business dates, counted back from the run's, whose objects are compared with the ledger.
+        wait_hours: How long after it was due an ingest waits for the first objects of its date before it goes on with what is there.
         max_rejected_share: Share of a partition's rows that may break the contract before the load stops.
         on_empty, on_shrunk: What an empty partition, or one that lost more than half its rows, does to the load.
     """
@@ -69,23 +70,44 @@ class Feeds(_Section):
     bucket: str = "splitmile"
     prefix: str = "feeds"
     lookback_dates: int = Field(default=7, ge=1)
+    wait_hours: float = Field(default=6.0, ge=0, le=23)
     max_rejected_share: float = Field(default=0.01, ge=0, le=1)
     on_empty: Literal["block", "warn"] = "warn"
     on_shrunk: Literal["block", "warn"] = "block"
+
+
+class RedshiftSettings(_Section):
+    """How Redshift is used. Where it is and who logs in is the Airflow connection `redshift_default`.
+
+    Attributes:
+        copy_authorization: Whether COPY reads S3 by the cluster's IAM role, or by the keys of the connection `aws_default`.
+        iam_role: The role that COPY assumes: its ARN, or `default` for the cluster's default role.
+        staging_prefix: Prepared objects are put below `s3://bucket/staging_prefix/` of the feeds' bucket, and removed after COPY.
+        statement_timeout_seconds: No statement runs longer; 0 sets no limit.
+        analyst_role: Role that may read the marts, the registry and the results; none grants nothing.
+    """
+
+    copy_authorization: Literal["iam_role", "connection_keys"] = "iam_role"
+    iam_role: str = Field(default="default", pattern=r"^(default|arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+)$")
+    staging_prefix: str = Field(default="staging", pattern=r"^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*$")
+    statement_timeout_seconds: int = Field(default=3600, ge=0)
+    analyst_role: str | None = Field(default=None, pattern=r"^[a-z_][a-z0-9_]*$")
 
 
 class WarehouseSettings(_Section):
     """Which engine holds the tables.
 
     Attributes:
-        engine: `duckdb` keeps everything in one file below the state folder.
-        memory_limit: DuckDB's memory limit, as DuckDB writes it.
+        engine: `duckdb` keeps everything in one file below the state folder; `redshift` is Amazon Redshift.
+        memory_limit: DuckDB's memory limit, as DuckDB writes it; on Redshift that of the loader, which judges rows in DuckDB.
         busy_timeout_seconds: How long to wait for DuckDB's one writer.
+        redshift: How Redshift is used, where it is the engine.
     """
 
-    engine: Literal["duckdb"] = "duckdb"
+    engine: Literal["duckdb", "redshift"] = "duckdb"
     memory_limit: str = "4GB"
     busy_timeout_seconds: float = Field(default=120.0, ge=0)
+    redshift: RedshiftSettings = RedshiftSettings()
 
 
 class Trust(_Section):
@@ -184,7 +206,7 @@ def load_settings() -> Settings:
     named = os.environ.get("SPLITMILE_CONFIG")
     if named and not Path(named).is_file():
         raise SettingsInvalid(f"SPLITMILE_CONFIG names {named}, which is no file; correct it, or unset it to use splitmile.toml.")
-    known = {name.upper() for name in Settings.model_fields} | {"CONFIG", "DBT"}
+    known = {name.upper() for name in Settings.model_fields} | {"CONFIG", "DBT", "REVISION"}
     for variable in os.environ:
         key = variable.removeprefix("SPLITMILE_")
         if key != variable and key not in known and key.split("__")[0] not in known and key.split("_")[0] not in known:

@@ -105,19 +105,19 @@ def put(store: ObjectStore, settings: Settings, feed: FeedName, name: str, body:
 def loaded(warehouse: Warehouse, feed: FeedName = "deliveries") -> list[Row]:
     """The contract's columns of a raw table, in the order of their ids."""
     names = ", ".join(column.name for column in FEEDS[feed].columns)
-    return warehouse.fetch(f"select {names} from raw.{feed} order by partition_date, object_key, line_number")
+    return warehouse.fetch(f"select {names} from landing.{feed} order by partition_date, object_key, line_number")
 
 
 def everything(warehouse: Warehouse) -> dict[str, list[Row]]:
     """All rows that ingest writes, but for the times of writing."""
     tables = {
-        "raw.exposures": "",
-        "raw.deliveries": "",
+        "landing.exposures": "",
+        "landing.deliveries": "",
         "ops.load_ledger": "loaded_at",
         "ops.rejected_rows": "rejected_at",
         "ops.feed_warnings": "warned_at",
     }
     return {
-        table: warehouse.fetch(f"select * {f'exclude ({stamp})' if stamp else ''} from {table} order by all")
+        table: sorted(({name: row[name] for name in row if name != stamp} for row in warehouse.fetch(f"select * from {table}")), key=repr)
         for table, stamp in tables.items()
     }

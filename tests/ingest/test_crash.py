@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,30 +13,45 @@ from splitmile.errors import WarehouseError
 from splitmile.ingest import complete_new_dates, load_partition, mark_emitted
 from splitmile.object_store import ObjectStore
 from splitmile.settings import Feeds, Settings
-from splitmile.warehouse import Warehouse
+from splitmile.warehouse import Stage, Warehouse
 
-STATEMENTS = ("execute", "fetch", "append", "file_columns", "stage_file")
+STATEMENTS = ("execute", "fetch", "append", "file_columns", "add", "complete")
 
 
 class _Failing:
-    """A warehouse that is lost at its n-th statement; `count` tells how many there were."""
+    """A warehouse that is lost at its n-th statement, those of its stages included; `count` tells how many there were."""
 
     def __init__(self, warehouse: Warehouse, fail_at: int | None) -> None:
         self._warehouse = warehouse
         self._fail_at = fail_at
-        self.engine = warehouse.engine
         self.count = 0
 
+    @contextmanager
+    def stage(self, *arguments: Any) -> Iterator[Any]:
+        with self._warehouse.stage(*arguments) as stage:
+            yield _Steps(stage, self)
+
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._warehouse, name)
+        return getattr(_Steps(self._warehouse, self), name)
+
+    def step(self, name: str) -> None:
+        if self.count == self._fail_at:
+            raise WarehouseError(f"lost before {name}")
+        self.count += 1
+
+
+class _Steps:
+    def __init__(self, session: Warehouse | Stage, failing: _Failing) -> None:
+        self._session, self._failing = session, failing
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._session, name)
         if name not in STATEMENTS:
-            return method
+            return attribute
 
         def step(*arguments: Any) -> Any:
-            if self.count == self._fail_at:
-                raise WarehouseError(f"lost before {name}")
-            self.count += 1
-            return method(*arguments)
+            self._failing.step(name)
+            return attribute(*arguments)
 
         return step
 
@@ -62,7 +79,7 @@ def test_a_crash_between_any_two_steps_changes_nothing(store: ObjectStore, wareh
         pytest.fail("the load never came to its end")
     assert failing.count == fail_at > 15
     after = everything(warehouse)
-    assert [row["delivery_id"] for row in after["raw.deliveries"]] == ["d0", "d2", "d4"]
+    assert [row["delivery_id"] for row in after["landing.deliveries"]] == ["d0", "d2", "d4"]
     assert [row["line_number"] for row in after["ops.rejected_rows"]] == [4]
     assert [row["row_count"] for row in after["ops.load_ledger"]] == [2, 1]
     load_partition(store, warehouse, settings, partition)

@@ -103,7 +103,7 @@ def test_each_row_knows_where_it_came_from(store: ObjectStore, warehouse: Wareho
     put(store, settings, "deliveries", "a.csv", as_csv([delivery(1), delivery(2)]).replace(b"\nd2", b"\n\n\r\nd2"))
     partition = put(store, settings, "deliveries", "b.parquet", as_parquet([delivery(3)]))
     report = load_partition(store, warehouse, settings, partition)
-    rows = warehouse.fetch("select delivery_id, object_key, line_number, load_id, partition_date from raw.deliveries order by 1")
+    rows = warehouse.fetch("select delivery_id, object_key, line_number, load_id, partition_date from landing.deliveries order by 1")
     assert [(row["delivery_id"], row["object_key"].rsplit("/")[-1], row["line_number"]) for row in rows] == [
         ("d1", "a.csv", 2),
         ("d2", "a.csv", 5),
@@ -121,7 +121,7 @@ def test_the_same_objects_again_give_the_same_rows(store: ObjectStore, warehouse
     before = everything(warehouse)
     assert load_partition(store, warehouse, settings, partition) == first
     assert everything(warehouse) == before
-    assert len(before["raw.deliveries"]) == 500
+    assert len(before["landing.deliveries"]) == 500
 
 
 def test_a_corrected_partition_replaces_the_old_one_and_no_other(store: ObjectStore, warehouse: Warehouse, settings: Settings) -> None:
@@ -182,6 +182,6 @@ def test_a_day_of_220_000_rows_keeps_its_line_numbers(store: ObjectStore, wareho
     body = "\n".join([header, *(line.replace("e0", f"e{number}", 1) for number in range(220_000))]) + "\n"
     partition = put(store, settings, "exposures", "e.csv.gz", packed(body.encode(), "gz"))
     assert load_partition(store, warehouse, settings, partition).row_count == 220_000
-    assert warehouse.fetch("select count(*) as misplaced from raw.exposures where exposure_id <> 'e' || (line_number - 2)") == [
+    assert warehouse.fetch("select count(*) as misplaced from landing.exposures where exposure_id <> 'e' || (line_number - 2)") == [
         {"misplaced": 0}
     ]

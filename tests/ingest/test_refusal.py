@@ -81,9 +81,9 @@ def test_a_bad_object_is_named_and_the_old_partition_stays(
     put(store, settings, "deliveries", name, body)
     with pytest.raises(error, match=message) as refused:
         load_partition(store, warehouse, settings, partition)
-    assert str(refused.value).startswith(f"s3://{store.bucket}/feeds/deliveries/date=2026-03-02/{name}")
+    assert str(refused.value).startswith(f"s3://{store.bucket}/{settings.feeds.prefix}/deliveries/date=2026-03-02/{name}")
     assert everything(warehouse) == before
-    assert list(settings.state.glob("incoming-*")) == []
+    assert [*settings.state.glob("incoming-*"), *settings.state.glob("staging-*")] == []
 
 
 def test_a_damaged_page_inside_a_parquet_file(store: ObjectStore, warehouse: Warehouse, settings: Settings) -> None:
@@ -99,7 +99,7 @@ def test_what_is_odd_is_loaded_with_a_warning(store: ObjectStore, warehouse: War
     put(store, settings, "deliveries", "c.csv", as_csv([], NAMES))
     partition = put(store, settings, "deliveries", "d.parquet", as_parquet([delivery(1, tip="1")]))
     report = load_partition(store, warehouse, settings, partition)
-    folder = f"s3://{store.bucket}/feeds/deliveries/date=2026-03-02"
+    folder = f"s3://{store.bucket}/{settings.feeds.prefix}/deliveries/date=2026-03-02"
     assert report.row_count == 2
     assert report.warnings == (
         f"{folder}/a.csv has unknown columns tip, note, not loaded",

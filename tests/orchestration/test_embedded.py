@@ -30,7 +30,7 @@ def test_airflow_and_s3_are_on_this_machine_and_nobody_is_told(settings: Setting
     assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:9001/execution/"
     assert "http://127.0.0.1:9002" in environment["AIRFLOW_CONN_AWS_DEFAULT"]
     assert Path(environment["AIRFLOW_HOME"]).is_relative_to(settings.state)
-    switches = ("AIRFLOW__USAGE_DATA_COLLECTION__ENABLED", "GX_ANALYTICS_ENABLED", "DBT_SEND_ANONYMOUS_USAGE_STATS", "SCARF_ANALYTICS")
+    switches = ("GX_ANALYTICS_ENABLED", "DBT_SEND_ANONYMOUS_USAGE_STATS", "SCARF_ANALYTICS")
     assert {environment[switch] for switch in switches} == {"False"}
 
 

@@ -100,7 +100,7 @@ def test_a_gate_that_blocks_publishes_nothing_but_the_alarm(
     put_feeds(store, settings, DAY)
     run_ingest(settings, DAY, environment)
     with open_warehouse(settings) as warehouse:
-        warehouse.execute("delete from raw.deliveries")
+        warehouse.execute("delete from landing.deliveries")
     for _ in range(2):
         with pytest.raises(RunFailed) as caught:
             run_business_date(settings, DAY, environment)

@@ -10,22 +10,22 @@ import pandas as pd
 from splitmile import analysis, ingest, transform
 from splitmile.object_store import ObjectStore
 from splitmile.settings import Settings
-from splitmile.warehouse import open_warehouse
+from splitmile.warehouse import RedshiftAccess, open_warehouse
 
 
-def load(settings: Settings, store: ObjectStore, as_of: date) -> None:
+def load(settings: Settings, store: ObjectStore, as_of: date, access: RedshiftAccess | None = None) -> None:
     """Load what changed on S3 up to a date, and sync the registry."""
     registry = transform.read_registry(settings)
-    with open_warehouse(settings) as warehouse:
+    with open_warehouse(settings, access) as warehouse:
         for partition in ingest.find_changed_partitions(store, warehouse, settings, as_of):
             ingest.load_partition(store, warehouse, settings, partition)
         transform.sync_registry(warehouse, registry, "test")
 
 
-def run(settings: Settings, business_date: date) -> transform.TransformReport:
+def run(settings: Settings, business_date: date, access: RedshiftAccess | None = None) -> transform.TransformReport:
     """dbt and the analysis of every experiment as of a date."""
-    report = transform.build_marts(settings, business_date)
-    with open_warehouse(settings) as warehouse:
+    report = transform.build_marts(settings, business_date, access)
+    with open_warehouse(settings, access) as warehouse:
         for plan in transform.read_registry(settings).plans:
             if plan.start_date <= business_date <= plan.end_date:
                 analysis.analyze_experiment(warehouse, settings, plan, business_date, "test")

@@ -45,8 +45,8 @@ def town(city: City, s3: StoreCredentials, tmp_path_factory: pytest.TempPathFact
 def _events(settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The raw tables by pandas alone: latest versions, local business dates."""
     with open_warehouse(settings) as warehouse:
-        deliveries = warehouse.fetch_frame("select * from raw.deliveries")
-        exposures = warehouse.fetch_frame("select * from raw.exposures")
+        deliveries = warehouse.fetch_frame("select * from landing.deliveries")
+        exposures = warehouse.fetch_frame("select * from landing.exposures")
     clean = []
     for frame, key, instant in ((deliveries, "delivery_id", "ordered_at"), (exposures, "exposure_id", "exposed_at")):
         latest = frame.sort_values(["partition_date", "object_key", "line_number"]).drop_duplicates(key, keep="last")

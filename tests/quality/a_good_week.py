@@ -1,14 +1,15 @@
-"""A small, faultless installation: three experiments, eight dates of feeds, and the marts that follow from them."""
+"""A small, faultless installation on either engine: three experiments, eight dates of feeds, and the marts that follow from them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
+from splitmile.ingest.contract import FEEDS, FeedName
 from splitmile.quality import CheckResult
 from splitmile.registry import Direction, Metric, MetricKind, Plan, PlannedMetric, Problem, Registry, Role, Variant
 from splitmile.settings import Settings
-from splitmile.warehouse import Warehouse
+from splitmile.warehouse import Row, Warehouse
 
 Look = Callable[..., CheckResult]
 TODAY = date(2026, 3, 9)
@@ -42,29 +43,72 @@ def registry() -> Registry:
 
 def load_feeds(warehouse: Warehouse, settings: Settings, dates: tuple[date, ...] = DATES) -> None:
     """Deliveries and exposures of the dates: every twentieth order is cancelled, every unit is exposed and orders every day."""
-    for day in dates:
-        start = settings.business_day.starts_at(day).replace(tzinfo=None)
-        provenance = f"cast('{day}' as date), 'feeds/{day}', 'etag', i + 1, 'load'"
-        warehouse.execute(
-            f"""
-            insert into raw.deliveries
-            select 'd-{day}-' || i, case when i % 20 > 0 then 'c' || i end, 's' || i % 5, 'u' || i, 'z' || i,
-                t, t + interval 60 second, t + interval 600 second, case when i % 20 > 0 then t + interval 1500 second end,
-                t + interval 2400 second, case when i % 20 = 0 then t + interval 900 second end,
-                case when i % 20 = 0 then 'cancelled' else 'delivered' end, 1000 + i, 3000 + i, {provenance}
-            from (select i, cast(? as timestamp) + to_minutes(i * 30) as t from range({ORDERS_A_DAY}) as orders (i))""",
-            (start,),
-        )
-        for experiment_id, unit_type in EXPERIMENTS.items():
-            prefix = {"courier": "c", "customer": "u", "zone": "z"}[unit_type]
-            warehouse.execute(
-                f"""
-                insert into raw.exposures
-                select '{experiment_id}-{day}-' || i, '{experiment_id}', case when i % 2 = 0 then 'current' else 'new' end, '{unit_type}',
-                    '{prefix}' || i, cast(? as timestamp) + to_minutes(i * 30), null, {provenance}
-                from range({ORDERS_A_DAY}) as units (i)""",
-                (start,),
-            )
+    for feed, row in (("deliveries", _delivery), ("exposures", _exposure)):
+        units = EXPERIMENTS if feed == "exposures" else ("",)
+        rows = [row(settings, day, i, unit) for day in dates for unit in units for i in range(ORDERS_A_DAY)]
+        values = ", ".join(f"({', '.join(map(_literal, row.values()))})" for row in rows)
+        warehouse.execute(f"insert into landing.{feed} ({', '.join(rows[0])}) values {values}")
+
+
+def again(feed: FeedName, which: str, **changes: str) -> str:
+    """The statement that inserts the chosen rows of a feed once more, with other values in some columns."""
+    columns = [column.name for column in FEEDS[feed].columns] + list(_provenance(TODAY, 0))
+    values = ", ".join(changes.get(column, column) for column in columns)
+    return f"insert into landing.{feed} ({', '.join(columns)}) select {values} from landing.{feed} where {which}"
+
+
+def _delivery(settings: Settings, day: date, i: int, _: str) -> Row:
+    ordered_at = settings.business_day.starts_at(day).replace(tzinfo=None) + timedelta(minutes=30 * i)
+    is_cancelled = i % 20 == 0
+    return {
+        "delivery_id": f"d-{day}-{i}",
+        "courier_id": None if is_cancelled else f"c{i}",
+        "store_id": f"s{i % 5}",
+        "customer_id": f"u{i}",
+        "zone_id": f"z{i}",
+        "ordered_at": ordered_at,
+        "assigned_at": ordered_at + timedelta(seconds=60),
+        "picked_up_at": ordered_at + timedelta(seconds=600),
+        "delivered_at": None if is_cancelled else ordered_at + timedelta(seconds=1500),
+        "promised_at": ordered_at + timedelta(seconds=2400),
+        "cancelled_at": ordered_at + timedelta(seconds=900) if is_cancelled else None,
+        "status": "cancelled" if is_cancelled else "delivered",
+        "distance_m": 1000 + i,
+        "fee_krw": 3000 + i,
+        **_provenance(day, i),
+    }
+
+
+def _exposure(settings: Settings, day: date, i: int, experiment_id: str) -> Row:
+    unit_type = EXPERIMENTS[experiment_id]
+    return {
+        "exposure_id": f"{experiment_id}-{day}-{i}",
+        "experiment_id": experiment_id,
+        "variant": "new" if i % 2 else "current",
+        "unit_type": unit_type,
+        "unit_id": {"courier": "c", "customer": "u", "zone": "z"}[unit_type] + str(i),
+        "exposed_at": settings.business_day.starts_at(day).replace(tzinfo=None) + timedelta(minutes=30 * i),
+        "attributes": None,
+        **_provenance(day, i),
+    }
+
+
+def _provenance(day: date, i: int) -> Row:
+    return {"partition_date": day, "object_key": f"feeds/{day}", "etag": "etag", "line_number": i + 1, "load_id": "load"}
+
+
+def _literal(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case datetime():
+            return f"timestamp '{value}'"
+        case date():
+            return f"date '{value}'"
+        case str():
+            return f"'{value}'"
+        case _:
+            return str(value)
 
 
 def build_marts(warehouse: Warehouse) -> None:
@@ -81,11 +125,11 @@ def build_marts(warehouse: Warehouse) -> None:
         )
         warehouse.execute(f"insert into registry.experiment_metrics values ('{experiment_id}', 'late_rate', 'primary', null, 0.01)")
     business_date = warehouse.business_date_sql("ordered_at")
-    warehouse.execute(f"create table staging.stg_deliveries as select *, {business_date} as business_date from raw.deliveries")
+    warehouse.execute(f"create table staging.stg_deliveries as select *, {business_date} as business_date from landing.deliveries")
     units = " union all ".join(
         f"select '{unit_type}' as unit_type, {unit_type}_id as unit_id, business_date, count(*) as orders, "
         f"sum(case when status = 'delivered' then 1 else 0 end) as delivered_orders "
-        f"from staging.stg_deliveries where {unit_type}_id is not null group by all"
+        f"from staging.stg_deliveries where {unit_type}_id is not null group by {unit_type}_id, business_date"
         for unit_type in ("courier", "store", "customer", "zone")
     )
     warehouse.execute(f"create table marts.unit_days as {units}")

@@ -1,61 +1,98 @@
-"""One faultless warehouse for the whole area; a test breaks it inside a transaction that is rolled back."""
+"""A faultless warehouse of each engine for the whole area; a look at a broken one leaves it as it was."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pytest
 
 from quality.a_good_week import TODAY, Look, build_marts, load_feeds, registry
+from redshift_target import RedshiftTarget
 from splitmile.quality.batches import Window
 from splitmile.quality.checks import Suite
 from splitmile.quality.feed_suites import feeds_suites
 from splitmile.quality.mart_suites import marts_suites
 from splitmile.quality.report import CheckResult
+from splitmile.quality.sources import open_source
 from splitmile.quality.validation import open_context, validate
 from splitmile.settings import Settings
 from splitmile.warehouse import Warehouse, open_warehouse
 
-
-class _Undo(Exception):
-    pass
+_TABLE = re.compile(r"(?:update|into|delete from) ((?:landing|marts|registry)\.\w+)")
 
 
-@pytest.fixture(scope="package")
-def good_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(state_dir=tmp_path_factory.mktemp("good") / "state")
+@dataclass(frozen=True)
+class GoodWeek:
+    """A faultless warehouse."""
+
+    settings: Settings
+    warehouse: Warehouse
+
+    def look(self, check_name: str, statements: Sequence[str] = (), among: Sequence[Suite] = ()) -> CheckResult:
+        """What one check says after the statements; among all suites where none are given."""
+        suite = next(Suite(s.batch, (check,)) for s in among or all_suites(self.settings) for check in s.checks if check.name == check_name)
+        context = open_context(self.settings)
+        with self.broken_by(statements), open_source(context, self.warehouse) as source:
+            (result,) = validate(context, source, TODAY, [suite])
+        return result
+
+    @contextmanager
+    def broken_by(self, statements: Sequence[str]) -> Iterator[None]:
+        """Run statements, and put their tables back at the end; on Redshift a gate's second session sees only what is committed."""
+        tables = sorted({table for statement in statements for table in _TABLE.findall(statement)})
+        copies = {table: f"landing.copy_of_{table.replace('.', '_')}" for table in tables}
+        for table, copy in copies.items():
+            self.warehouse.execute(f"create table {copy} as select * from {table}")
+        try:
+            for statement in statements:
+                self.warehouse.execute(statement)
+            yield
+        finally:
+            for table, copy in copies.items():
+                self.warehouse.execute(f"delete from {table}")
+                self.warehouse.execute(f"insert into {table} select * from {copy}")
+                self.warehouse.execute(f"drop table {copy}")
 
 
-@pytest.fixture(scope="package")
-def good_warehouse(good_settings: Settings) -> Iterator[Warehouse]:
-    with open_warehouse(good_settings) as warehouse:
-        load_feeds(warehouse, good_settings)
-        build_marts(warehouse)
-        yield warehouse
-
-
-@pytest.fixture(scope="package")
-def suites(good_settings: Settings, good_warehouse: Warehouse) -> tuple[Suite, ...]:
+def all_suites(settings: Settings) -> tuple[Suite, ...]:
     """All suites of both gates."""
-    window = Window(good_settings.business_day, TODAY)
+    window = Window(settings.business_day, TODAY)
     return (*feeds_suites(window, registry()), *marts_suites(TODAY, ["unit_type", "delivered_orders"]))
 
 
+@pytest.fixture(scope="package")
+def suites() -> tuple[Suite, ...]:
+    return all_suites(Settings())
+
+
+@pytest.fixture(scope="package")
+def good_duckdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoodWeek]:
+    settings = Settings(state_dir=tmp_path_factory.mktemp("good") / "state")
+    with open_warehouse(settings) as warehouse:
+        load_feeds(warehouse, settings)
+        build_marts(warehouse)
+        yield GoodWeek(settings, warehouse)
+
+
+@pytest.fixture(scope="package")
+def good_redshift(redshift: RedshiftTarget, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoodWeek]:
+    settings = redshift.settings(Settings(state_dir=tmp_path_factory.mktemp("good_redshift") / "state"))
+    with redshift.fresh_database() as access, open_warehouse(settings, access, "tests") as warehouse:
+        load_feeds(warehouse, settings)
+        build_marts(warehouse)
+        yield GoodWeek(settings, warehouse)
+
+
 @pytest.fixture
-def look(good_settings: Settings, good_warehouse: Warehouse, suites: tuple[Suite, ...]) -> Look:
-    """Run one check on the good warehouse after the given statements, which are undone."""
+def good_week(engine: str, request: pytest.FixtureRequest) -> GoodWeek:
+    """The faultless warehouse of the engine."""
+    found: GoodWeek = request.getfixturevalue(f"good_{engine}")
+    return found
 
-    def run(check_name: str, statements: Sequence[str] = (), among: Sequence[Suite] = suites) -> CheckResult:
-        suite = next(Suite(s.batch, (check,)) for s in among for check in s.checks if check.name == check_name)
-        try:
-            with good_warehouse.transaction():
-                for statement in statements:
-                    good_warehouse.execute(statement)
-                frame = good_warehouse.fetch_frame(suite.batch.query)
-                raise _Undo
-        except _Undo:
-            pass
-        (result,) = validate(open_context(good_settings), TODAY, [(suite, frame)])
-        return result
 
-    return run
+@pytest.fixture
+def look(good_week: GoodWeek) -> Look:
+    return good_week.look

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from quality.a_good_week import DATES, TODAY, build_marts, load_feeds, registry
+from redshift_target import ENGINES
 from splitmile.errors import GateBlocked, WarehouseError
 from splitmile.quality import LIMITS, GateReport, check_feeds, check_marts
 from splitmile.quality.data_docs import DATES_SHOWN
@@ -18,8 +19,8 @@ from splitmile.quality.report import CheckResult, keep_report
 from splitmile.settings import Settings
 from splitmile.warehouse import Row, Warehouse
 
-BREAK_STATUS = f"update raw.deliveries set status = 'lost' where partition_date = date '{TODAY}' and line_number = 2"
-BREAK_DISTANCE = f"update raw.deliveries set distance_m = distance_m / 1000 where partition_date = date '{TODAY}'"
+BREAK_STATUS = f"update landing.deliveries set status = 'lost' where partition_date = date '{TODAY}' and line_number = 2"
+BREAK_DISTANCE = f"update landing.deliveries set distance_m = distance_m / 1000 where partition_date = date '{TODAY}'"
 
 
 def _kept(warehouse: Warehouse) -> list[Row]:
@@ -66,8 +67,8 @@ def test_blocked_gate_names_each_failure_and_is_replaced_when_the_date_runs_agai
     first = _kept(warehouse)
     check_feeds(warehouse, settings, TODAY, registry())
     assert _kept(warehouse) == first
-    warehouse.execute("delete from raw.deliveries")
-    warehouse.execute("delete from raw.exposures")
+    warehouse.execute("delete from landing.deliveries")
+    warehouse.execute("delete from landing.exposures")
     load_feeds(warehouse, settings)
     assert check_feeds(warehouse, settings, TODAY, registry()).blocking == ()
     assert len(_kept(warehouse)) == len(first)
@@ -119,13 +120,15 @@ def test_pages_of_old_dates_are_dropped(warehouse: Warehouse, settings: Settings
     assert str(old) not in (settings.data_docs_dir / "index.html").read_text()
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 def test_long_messages_fit_their_column(warehouse: Warehouse) -> None:
-    result = CheckResult("deliveries_present", "b", Severity.warn, False, False, "é" * 3000, "x", "배" * 3000)
+    """Redshift counts bytes and refuses what is longer."""
+    result = CheckResult("deliveries_present", "b", Severity.warn, False, False, "é" * 3000, "x" * 1024, "a" + "배" * 3000)
     keep_report(warehouse, GateReport("feeds", TODAY, (result,)))
-    (row,) = _kept(warehouse)
-    assert len(row["observed"].encode()) <= 1024
-    assert len(row["message"].encode()) <= 2048
-    assert row["message"].endswith(" …")
+    (row,) = warehouse.fetch("select observed, expected, message from ops.quality_results")
+    assert row["observed"] == "é" * 510 + " …"
+    assert row["expected"] == "x" * 1024
+    assert row["message"] == "a" + "배" * 681 + " …"
 
 
 def test_importing_the_gates_does_not_import_great_expectations() -> None:

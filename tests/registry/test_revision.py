@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from splitmile.registry import git_revision
+from splitmile.settings import load_settings
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -56,3 +57,10 @@ def test_without_repository_commit_folder_or_git_it_is_unknown(experiments: Path
     assert git_revision(tmp_path / "fresh") == "unknown"
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git_revision(experiments) == "unknown"
+
+
+def test_an_image_without_git_says_what_it_was_built_of(experiments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPLITMILE_REVISION", "abc1234")
+    assert git_revision(tmp_path) == "abc1234"
+    assert git_revision(experiments) != "abc1234"
+    assert load_settings()

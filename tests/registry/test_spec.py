@@ -66,6 +66,7 @@ def test_the_schema_is_one_and_accepts_what_the_spec_accepts() -> None:
         {"slack_channel": None},
         {"slack_channel": "dispatch"},
         {"id": "Dispatch"},
+        {"id": "unit_metrics"},
         {"metrics": {"primary": []}},
         {"metrics": {"primary": [{"metric": "m", "minimum_effect": 0}]}},
         {"metrics": {"primary": [{"metric": "m", "minimum_effect": None}]}},
@@ -100,3 +101,10 @@ def test_every_key_is_documented() -> None:
     docs = (ROOT / "docs" / "experiments.md").read_text()
     assert list(undocumented(docs)) == []
     assert list(undocumented(re.sub(r"(?m)^\| `margin` .*\n", "", docs))) == ["margin"]
+
+
+def test_no_experiment_takes_the_name_of_a_table() -> None:
+    marts = {path.stem for path in (ROOT / "dbt_project" / "models" / "marts").glob("experiment_*.sql")}
+    for table in marts:
+        with pytest.raises(ValueError, match=f"the table marts.{table}"):
+            ExperimentSpec.model_validate({**VALID, "id": table.removeprefix("experiment_")})

@@ -106,13 +106,13 @@ def test_ingest_loads_the_city_and_rejects_only_what_is_broken(
 ):
     load_dates(small_city, DAYS[2:4], feed_name, store, settings, warehouse)
     rejected = warehouse.fetch("select reason, row_text from ops.rejected_rows")
-    loaded = warehouse.fetch(f"select count(*) as n from raw.{feed_name}")[0]["n"]
+    loaded = warehouse.fetch(f"select count(*) as n from landing.{feed_name}")[0]["n"]
     assert rejected
     assert len(rejected) < 0.01 * loaded
     strange = [row for row in rejected if "-broken" not in row["row_text"] and "-no-" not in row["row_text"]]
     assert strange == []
     truth = set().union(*(getattr(small_city.day(day), feed_name)[FEEDS[feed_name].id_column] for day in DAYS[2:4]))
-    found = {row["id"] for row in warehouse.fetch(f"select {FEEDS[feed_name].id_column} as id from raw.{feed_name}")}
+    found = {row["id"] for row in warehouse.fetch(f"select {FEEDS[feed_name].id_column} as id from landing.{feed_name}")}
     assert len(truth - found) < 0.01 * len(truth)
 
 
@@ -123,7 +123,7 @@ def test_ingest_loads_the_flights_whole(
     load_dates(flights, flights.dates[:2], feed_name, store, settings, warehouse)
     assert warehouse.fetch("select * from ops.rejected_rows") == []
     expected = sum(len(getattr(flights.day(day), feed_name)) for day in flights.dates[:2])
-    assert warehouse.fetch(f"select count(*) as n from raw.{feed_name}")[0]["n"] == expected
+    assert warehouse.fetch(f"select count(*) as n from landing.{feed_name}")[0]["n"] == expected
 
 
 def load_dates(

@@ -3,67 +3,108 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from redshift_target import ENGINES
 from splitmile.settings import BusinessDay, Settings
-from splitmile.transform import build_marts
-from splitmile.warehouse import Warehouse, open_warehouse
+from splitmile.transform import build_marts, dbt
+from splitmile.warehouse import RedshiftAccess, Warehouse, open_warehouse
 
 FIRST, SECOND, THIRD = date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4)
 
+on_both_engines = pytest.mark.parametrize("engine", ENGINES)
+
 
 def _deliver(warehouse: Warehouse, name: str, day: date) -> None:
-    warehouse.execute(
-        "insert into raw.deliveries (delivery_id, courier_id, store_id, ordered_at, delivered_at, status, partition_date, object_key, "
-        "etag, line_number, load_id) values (?, 'c', 's', cast(? as timestamp) + interval 3 hour, cast(? as timestamp) + interval 4 hour, "
-        "'delivered', ?, 'k', 'e', 1, 'l')",
-        [name, day, day, day],
-    )
-    warehouse.execute("insert into ops.changed_dates values ('deliveries', ?, 'l', now(), null)", [day])
+    row = {
+        "delivery_id": name,
+        "courier_id": "c",
+        "store_id": "s",
+        "ordered_at": datetime.combine(day, time(3)),
+        "delivered_at": datetime.combine(day, time(4)),
+        "status": "delivered",
+        "partition_date": day,
+        "object_key": "k",
+        "etag": "e",
+        "line_number": 1,
+        "load_id": "l",
+    }
+    warehouse.append("landing.deliveries", [row])
+    _change(warehouse, day)
 
 
-def _unit_days(settings: Settings) -> dict[date, int]:
-    with open_warehouse(settings) as warehouse:
+def _change(warehouse: Warehouse, day: date, load_id: str = "l") -> None:
+    earlier = warehouse.fetch("select count(*) as n from ops.changed_dates")[0]["n"]
+    changed_at = datetime.combine(THIRD, time(6)) + timedelta(minutes=earlier)
+    warehouse.append("ops.changed_dates", [{"feed": "deliveries", "business_date": day, "load_id": load_id, "changed_at": changed_at}])
+
+
+def _unit_days(settings: Settings, access: RedshiftAccess | None) -> dict[date, int]:
+    with open_warehouse(settings, access) as warehouse:
         rows = warehouse.fetch("select business_date, orders from marts.unit_days where unit_type = 'courier'")
     return {row["business_date"]: row["orders"] for row in rows}
 
 
-def test_only_changed_dates_up_to_the_run_are_replayed(settings: Settings) -> None:
-    with open_warehouse(settings) as warehouse:
+@on_both_engines
+def test_only_changed_dates_up_to_the_run_are_replayed(settings: Settings, access: RedshiftAccess | None) -> None:
+    with open_warehouse(settings, access) as warehouse:
         for name, day in (("a", FIRST), ("b", SECOND), ("c", THIRD)):
             _deliver(warehouse, name, day)
-    assert build_marts(settings, THIRD).replay_from == FIRST
-    assert build_marts(settings, THIRD).replay_from == THIRD
-    with open_warehouse(settings) as warehouse:
+    assert build_marts(settings, THIRD, access).replay_from == FIRST
+    assert build_marts(settings, THIRD, access).replay_from == THIRD
+    with open_warehouse(settings, access) as warehouse:
         _deliver(warehouse, "late", SECOND)
-    assert build_marts(settings, FIRST).replay_from == FIRST
-    assert _unit_days(settings) == {FIRST: 1, SECOND: 1, THIRD: 1}
-    assert build_marts(settings, THIRD).replay_from == SECOND
-    assert _unit_days(settings) == {FIRST: 1, SECOND: 2, THIRD: 1}
+    assert build_marts(settings, FIRST, access).replay_from == FIRST
+    assert _unit_days(settings, access) == {FIRST: 1, SECOND: 1, THIRD: 1}
+    assert build_marts(settings, THIRD, access).replay_from == SECOND
+    assert _unit_days(settings, access) == {FIRST: 1, SECOND: 2, THIRD: 1}
 
 
-def test_a_date_that_lost_all_its_rows_is_emptied(settings: Settings) -> None:
-    with open_warehouse(settings) as warehouse:
+@on_both_engines
+def test_a_date_that_lost_all_its_rows_is_emptied(settings: Settings, access: RedshiftAccess | None) -> None:
+    with open_warehouse(settings, access) as warehouse:
         _deliver(warehouse, "a", FIRST)
         _deliver(warehouse, "b", SECOND)
-    build_marts(settings, SECOND)
-    with open_warehouse(settings) as warehouse:
-        warehouse.execute("delete from raw.deliveries where delivery_id = 'a'")
-        warehouse.execute("insert into ops.changed_dates values ('deliveries', ?, 'l', now(), null)", [FIRST])
-    build_marts(settings, SECOND)
-    assert _unit_days(settings) == {SECOND: 1}
+    build_marts(settings, SECOND, access)
+    with open_warehouse(settings, access) as warehouse:
+        warehouse.execute("delete from landing.deliveries where delivery_id = 'a'")
+        _change(warehouse, FIRST)
+    build_marts(settings, SECOND, access)
+    assert _unit_days(settings, access) == {SECOND: 1}
 
 
-def test_another_business_day_builds_every_date_again(settings: Settings) -> None:
-    with open_warehouse(settings) as warehouse:
+@on_both_engines
+def test_another_business_day_builds_every_date_again(settings: Settings, access: RedshiftAccess | None) -> None:
+    with open_warehouse(settings, access) as warehouse:
         _deliver(warehouse, "a", FIRST)
         _deliver(warehouse, "b", SECOND)
-    assert not build_marts(settings, SECOND).is_full_refresh
+    assert not build_marts(settings, SECOND, access).is_full_refresh
     moved = settings.model_copy(update={"business_day": BusinessDay(timezone="Asia/Seoul", cutover_hour=20)})
-    assert build_marts(moved, SECOND).is_full_refresh
-    assert _unit_days(moved) == {date(2026, 3, 1): 1, FIRST: 1}
-    assert not build_marts(moved, SECOND).is_full_refresh
+    assert build_marts(moved, SECOND, access).is_full_refresh
+    assert _unit_days(moved, access) == {date(2026, 3, 1): 1, FIRST: 1}
+    assert not build_marts(moved, SECOND, access).is_full_refresh
+
+
+def test_a_load_that_ends_while_dbt_runs_stays_pending(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_warehouse(settings) as warehouse:
+        _deliver(warehouse, "a", SECOND)
+    invoke = dbt.invoke
+
+    def overtaken(*arguments: Any, **named: Any) -> Any:
+        with open_warehouse(settings) as warehouse:
+            # It began before the load that the run has seen.
+            _change(warehouse, FIRST, "slow")
+            warehouse.execute("update ops.changed_dates set changed_at = '2026-03-01' where load_id = 'slow'")
+        return invoke(*arguments, **named)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(dbt, "invoke", overtaken)
+        assert build_marts(settings, SECOND).replay_from == SECOND
+    assert build_marts(settings, SECOND).replay_from == FIRST
 
 
 def test_a_new_measure_gets_its_column(settings: Settings, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import date
 from pathlib import Path
@@ -9,19 +10,21 @@ from typing import Any
 
 import pytest
 
+from redshift_target import ENGINES
 from splitmile.errors import TransformFailed
 from splitmile.settings import Settings
 from splitmile.transform import build_marts, dbt, read_metrics
-from splitmile.warehouse import open_warehouse
+from splitmile.warehouse import RedshiftAccess, open_warehouse
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 
 
-def _prepare(settings: Settings) -> Any:
-    with open_warehouse(settings):
+def _prepare(settings: Settings, access: RedshiftAccess | None = None) -> Any:
+    """The manifest, once every model stands, empty."""
+    with open_warehouse(settings, access):
         pass
-    manifest = dbt.parse(settings)
-    dbt.invoke(settings, ["run", "--empty"], dbt.project_vars(settings), manifest=manifest)
+    manifest = dbt.parse(settings, access)
+    dbt.invoke(settings, ["run", "--empty"], dbt.project_vars(settings), manifest=manifest, access=access)
     return manifest
 
 
@@ -35,10 +38,18 @@ def _broken(settings: Settings, tmp_path: Path, file: str, old: str, new: str) -
     return settings.model_copy(update={"dbt_project_dir": project, "metrics_dir": project / "metrics"})
 
 
-def test_unit_tests_of_the_models_pass(settings: Settings) -> None:
-    manifest = _prepare(settings)
-    result = dbt.invoke(settings, ["test", "--select", "test_type:unit"], dbt.project_vars(settings), manifest=manifest)
-    assert len(result.results) == 7
+@pytest.mark.parametrize("engine", ENGINES)
+def test_unit_tests_and_documentation(settings: Settings, access: RedshiftAccess | None) -> None:
+    manifest = _prepare(settings, access)
+    variables = dbt.project_vars(settings)
+    result = dbt.invoke(settings, ["test", "--select", "test_type:unit"], variables, manifest=manifest, access=access)
+    assert len([r for r in result.results if r.node.resource_type == "unit_test"]) == 7
+    dbt.invoke(settings, ["docs", "generate"], variables, manifest=manifest, access=access)
+    catalog = json.loads((settings.dbt_target_dir / "catalog.json").read_text())
+    for node in dbt.manifest_document(settings)["nodes"].values():
+        if node["resource_type"] == "model":
+            there = {name.lower() for name in catalog["nodes"][node["unique_id"]]["columns"]}
+            assert set(node["columns"]) <= there, node["name"]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +77,22 @@ def test_a_broken_join_rule_fails_its_unit_test(settings: Settings, tmp_path: Pa
     manifest = _prepare(broken)
     with pytest.raises(TransformFailed, match=failing):
         dbt.invoke(broken, ["test", "--select", "test_type:unit"], dbt.project_vars(broken), manifest=manifest)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_product_of_bigints_overflows_on_both_engines(settings: Settings, access: RedshiftAccess | None, tmp_path: Path) -> None:
+    broken = _broken(settings, tmp_path, "models/marts/experiment_moments.sql", "as decimal(19, 0)", "as bigint")
+    manifest = _prepare(broken, access)
+    with pytest.raises(TransformFailed, match=r"moments_are_exact(.|\n)*(out of range|Overflow)"):
+        dbt.invoke(broken, ["test", "--select", "experiment_moments"], dbt.project_vars(broken), manifest=manifest, access=access)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_column_of_another_type_breaks_the_contract(settings: Settings, access: RedshiftAccess | None, tmp_path: Path) -> None:
+    broken = _broken(settings, tmp_path, "models/marts/_marts.yml", "data_type: integer", "data_type: bigint")
+    manifest = dbt.parse(broken, access)
+    with pytest.raises(TransformFailed, match=r"calendar: (.|\n)*contract(.|\n)*weekday_number"):
+        dbt.invoke(broken, ["run", "--select", "calendar"], dbt.project_vars(broken), manifest=manifest, access=access)
 
 
 def test_every_model_and_column_is_described(settings: Settings) -> None:

@@ -1,6 +1,8 @@
-{#- Redshift has no generate_series: the days are counted from a cross join of digits. -#}
+{#- Redshift: small, and joined to any table by its date, so every node has a copy. -#}
+{{ config(dist='all', sort='business_date') }}
 with
 
+-- Redshift has no generate_series: the days are counted from a cross join of digits.
 digits as (
     {% for digit in range(10) %}
     select {{ digit }} as digit

@@ -1,3 +1,5 @@
+{#- Redshift: a few rows an experiment and day, joined to nothing, so how they are spread is left to it. -#}
+{{ config(dist='auto', sort=['experiment_id', 'business_date']) }}
 with
 
 units as (

@@ -1,10 +1,13 @@
+{#- Redshift: a few rows an experiment and day, joined to nothing, so how they are spread is left to it. -#}
 {{
     config(
         materialized='incremental',
-        incremental_strategy='append',
+        incremental_strategy='replace_dates',
+        meta={'replaces': {'column': 'as_of_date', 'first_date': 'as_of_date'}},
         on_schema_change='fail',
         full_refresh=false,
-        pre_hook="{{ delete_dates('as_of_date', var('as_of_date'), var('as_of_date')) }}",
+        dist='auto',
+        sort=['as_of_date', 'experiment_id'],
         post_hook="{{ expire_unit_metrics() }}",
     )
 }}

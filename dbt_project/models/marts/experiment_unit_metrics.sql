@@ -1,10 +1,14 @@
+{#- Redshift: by unit, so that its rows are made and counted where experiment_units and unit_days lie; as of one date and of one
+    experiment is how everyone reads it. -#}
 {{
     config(
         materialized='incremental',
-        incremental_strategy='append',
+        incremental_strategy='replace_dates',
+        meta={'replaces': {'column': 'as_of_date', 'first_date': 'as_of_date'}},
         on_schema_change='fail',
         full_refresh=false,
-        pre_hook="{{ delete_dates('as_of_date', var('as_of_date'), var('as_of_date')) }}",
+        dist='unit_id',
+        sort=['as_of_date', 'experiment_id'],
     )
 }}
 {%- set measures = registered_measures() %}
@@ -110,7 +114,7 @@ metric_values as (
         unit_measures.experiment_id,
         unit_measures.variant,
         unit_measures.unit_id,
-        '{{ metric.name }}' as metric,
+        cast('{{ metric.name }}' as varchar(128)) as metric,
         {% if metric.kind == 'proportion' %}
         cast(case when unit_measures.{{ metric.numerator }} > 0 then 1 else 0 end as bigint) as numerator,
         {% else %}
@@ -133,9 +137,9 @@ metric_values as (
 final as (
     select
         experiment_id,
-        cast(variant as varchar(128)) as variant,
-        cast(unit_id as varchar(128)) as unit_id,
-        cast(metric as varchar(128)) as metric,
+        variant,
+        unit_id,
+        metric,
         {{ as_of_date() }} as as_of_date,
         numerator,
         denominator

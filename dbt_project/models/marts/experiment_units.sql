@@ -1,3 +1,5 @@
+{#- Redshift: by unit, as unit_days is, so the two are joined where they lie; an experiment is read at a time. -#}
+{{ config(dist='unit_id', sort='experiment_id') }}
 with
 
 exposures as (

@@ -1,9 +1,12 @@
+{#- Redshift: by unit, as experiment_units is, so the two are joined where they lie; by date, since replay and joins read ranges of it. -#}
 {{
     config(
         materialized='incremental',
-        incremental_strategy='append',
+        incremental_strategy='replace_dates',
+        meta={'replaces': {'column': 'business_date', 'first_date': 'replay_from'}},
         on_schema_change='fail',
-        pre_hook="{{ delete_dates('business_date', var('replay_from'), var('as_of_date')) }}",
+        dist='unit_id',
+        sort='business_date',
     )
 }}
 {%- set measures = registered_measures() %}
@@ -21,7 +24,8 @@ deliveries as (
 final as (
     {% for unit_type, unit_column in unit_columns().items() %}
     select
-        '{{ unit_type }}' as unit_type,
+        -- Of a bare literal each engine makes a type of its own.
+        cast('{{ unit_type }}' as varchar(32)) as unit_type,
         {{ unit_column }} as unit_id,
         business_date,
         {% for measure in measures %}

@@ -1,7 +1,7 @@
 with
 
 source as (
-    select * from {{ source('raw', 'deliveries') }}
+    select * from {{ source('landing', 'deliveries') }}
 ),
 
 versions as (

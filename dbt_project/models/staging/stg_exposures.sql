@@ -1,7 +1,7 @@
 with
 
 source as (
-    select * from {{ source('raw', 'exposures') }}
+    select * from {{ source('landing', 'exposures') }}
 ),
 
 versions as (

@@ -17,7 +17,7 @@ from splitmile.results.codec import to_json
 from splitmile.results.rows import flat_rows
 from splitmile.results.types import Contamination, SampleRatio, Scorecard, VariantCount
 from splitmile.settings import Settings, Trust
-from splitmile.warehouse import Row, Warehouse
+from splitmile.warehouse import Row, Warehouse, retried_on_conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,7 @@ def _check_sample_ratio(counts: Sequence[int], shares: Sequence[float], trust: T
     )
 
 
+@retried_on_conflict
 def _keep(warehouse: Warehouse, scorecard: Scorecard) -> None:
     # The registry's revision changes with every commit; only what the scorecard says makes it a new one.
     content_hash = hashlib.sha256(to_json(replace(scorecard, revision="")).encode()).hexdigest()

@@ -26,7 +26,7 @@ class Feed:
     """One feed: what a row is, and its columns.
 
     Attributes:
-        name: The folder below the prefix, and the table in the schema `raw`.
+        name: The folder below the prefix, and the table in the schema `landing`.
         grain: What one row is.
         id_column: Names the event; a later row with the same id corrects the earlier one.
         instant_column: Decides the business date of the row.
@@ -42,7 +42,7 @@ class Feed:
     @property
     def table(self) -> str:
         """Where its rows are kept."""
-        return f"raw.{self.name}"
+        return f"landing.{self.name}"
 
 
 def _id(name: str, description: str, *, is_nullable: bool = False) -> FeedColumn:

@@ -21,7 +21,7 @@ from datetime import UTC, date, datetime
 
 from splitmile.ingest.contract import FEEDS
 from splitmile.settings import BusinessDay, Settings
-from splitmile.warehouse import Warehouse
+from splitmile.warehouse import Warehouse, retried_on_conflict
 
 
 def complete_new_dates(warehouse: Warehouse, settings: Settings) -> list[date]:
@@ -35,6 +35,7 @@ def complete_new_dates(warehouse: Warehouse, settings: Settings) -> list[date]:
     return sorted(due)
 
 
+@retried_on_conflict
 def mark_emitted(warehouse: Warehouse, settings: Settings, dates: Iterable[date]) -> None:
     """Record that dates were passed on as they are loaded now.
 

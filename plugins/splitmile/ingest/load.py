@@ -25,9 +25,9 @@ from splitmile.ingest.files import fetch_file
 from splitmile.ingest.partitions import FeedPartition, list_partition, partition_prefix
 from splitmile.object_store import ObjectStore, StoredObject
 from splitmile.settings import Settings
-from splitmile.warehouse import ColumnTypeUnfit, FileUnreadable, IncomingFile, Warehouse
+from splitmile.warehouse import ColumnTypeUnfit, FileUnreadable, IncomingFile, Stage, StagedFile, Warehouse, retried_on_conflict
 
-_STAGE = "feed_stage"
+_LOAD_TABLES = ("ops.load_ledger", "ops.rejected_rows", "ops.feed_warnings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,45 +88,41 @@ def load_partition(store: ObjectStore, warehouse: Warehouse, settings: Settings,
     present = list_partition(store, settings, partition.feed, partition.partition_date)
     where = store.url(partition_prefix(settings, partition.feed, partition.partition_date))
     warnings: list[str] = []
-    warehouse.execute(f"drop table if exists {_STAGE}")
     settings.state.mkdir(parents=True, exist_ok=True)
-    for stored in present.objects:
-        with tempfile.TemporaryDirectory(prefix="incoming-", dir=settings.state) as folder:
-            warnings += _stage(store, warehouse, feed, stored, Path(folder))
-    counts = _counts(warehouse, present)
-    _refuse_too_many_rejected(warehouse, settings, where, counts)
-    warnings += _weigh_size(warehouse, settings, present, where, counts)
-    return _replace(warehouse, feed, present, counts, tuple(warnings))
+    load_id = _load_id(present)
+    with warehouse.stage(feed.columns, load_id) as stage:
+        counts: dict[str, StagedFile] = {}
+        for stored in present.objects:
+            with tempfile.TemporaryDirectory(prefix="incoming-", dir=settings.state) as folder:
+                counts[stored.key], noticed = _stage(store, stage, feed, stored, Path(folder))
+            warnings += noticed
+        _refuse_too_many_rejected(stage, settings, where, counts)
+        warnings += _weigh_size(warehouse, settings, present, where, counts)
+        if present.objects:
+            stage.complete()
+        return _replace(warehouse, stage.table, feed, present, load_id, counts, tuple(warnings))
 
 
-@dataclass(frozen=True, slots=True)
-class _Count:
-    good: int
-    rejected: int
-
-
-def _stage(store: ObjectStore, warehouse: Warehouse, feed: Feed, stored: StoredObject, folder: Path) -> list[str]:
-    """Put one object's rows beside those already staged; returns what was let pass."""
+def _stage(store: ObjectStore, stage: Stage, feed: Feed, stored: StoredObject, folder: Path) -> tuple[StagedFile, list[str]]:
+    """Put one object's rows beside those already staged; returns what it held, and what was let pass."""
     url = store.url(stored.key)
     file, is_ended = fetch_file(store, stored, folder)
     try:
-        warnings = _compare_columns(feed, file, warehouse.file_columns(file), url)
-        warehouse.stage_file(_STAGE, file, feed.columns)
+        warnings = _compare_columns(feed, file, stage.file_columns(file), url)
+        staged = stage.add(file)
     except FileUnreadable as error:
         raise ObjectUnreadable(f"{url} cannot be read as {file.layout}: {error}. It is damaged or half written; write it again.") from error
     except ColumnTypeUnfit as error:
         raise ColumnTypeWrong(f"{url}: {error}. Write the column in a type of docs/feeds.md.") from error
-    rows = f"from {_STAGE} where object_key = ?"
-    last = warehouse.fetch(f"select line_number, reason {rows} order by line_number desc limit 1", [stored.key])
-    if not last:
-        return [*warnings, f"{url} holds no row"]
+    if not staged.row_count:
+        return staged, [*warnings, f"{url} holds no row"]
     if not is_ended:
-        if last[0]["reason"] is not None and last[0]["line_number"] == file.line_count:
+        if staged.last_reason is not None and staged.last_line == file.line_count:
             raise ObjectUnreadable(
-                f"{url} ends in the middle of its line {file.line_count} ({last[0]['reason']}). It is half written; write it again."
+                f"{url} ends in the middle of its line {file.line_count} ({staged.last_reason}). It is half written; write it again."
             )
         warnings.append(f"{url}: its last line has no line end, so it may be cut off")
-    return warnings
+    return staged, warnings
 
 
 def _compare_columns(feed: Feed, file: IncomingFile, found: tuple[str, ...], url: str) -> list[str]:
@@ -149,27 +145,16 @@ def _compare_columns(feed: Feed, file: IncomingFile, found: tuple[str, ...], url
     return [f"{url} has {_listed('unknown column', unknown)}, not loaded"] if unknown else []
 
 
-def _counts(warehouse: Warehouse, partition: FeedPartition) -> dict[str, _Count]:
-    """Rows by object; an object without rows counts none."""
-    counts = {stored.key: _Count(0, 0) for stored in partition.objects}
-    if counts:
-        for row in warehouse.fetch(f"select object_key, count(*) as total, count(reason) as rejected from {_STAGE} group by object_key"):
-            counts[row["object_key"]] = _Count(row["total"] - row["rejected"], row["rejected"])
-    return counts
-
-
-def _refuse_too_many_rejected(warehouse: Warehouse, settings: Settings, where: str, counts: Mapping[str, _Count]) -> None:
-    rejected = sum(count.rejected for count in counts.values())
-    total = rejected + sum(count.good for count in counts.values())
+def _refuse_too_many_rejected(stage: Stage, settings: Settings, where: str, counts: Mapping[str, StagedFile]) -> None:
+    rejected = sum(count.rejected_count for count in counts.values())
+    total = sum(count.row_count for count in counts.values())
     if not rejected or rejected <= settings.feeds.max_rejected_share * total:
         return
-    summary = warehouse.fetch(
-        f"select split_part(reason, ' (found ', 1) as fault, count(*) as row_count from {_STAGE} "
-        "where reason is not null group by 1 order by 2 desc, 1 limit 10"
+    summary = stage.fetch(
+        f"select split_part(reason, ' (found ', 1) as fault, count(*) as row_count from {stage.rejected} "
+        "group by 1 order by 2 desc, 1 limit 10"
     )
-    first = warehouse.fetch(
-        f"select object_key, line_number, reason from {_STAGE} where reason is not null order by object_key, line_number limit 1"
-    )[0]
+    first = stage.fetch(f"select object_key, line_number, reason from {stage.rejected} order by object_key, line_number limit 1")[0]
     by_reason = "; ".join(f"{row['row_count']} × {row['fault']}" for row in summary)
     raise TooManyRejected(
         f"{where}: {rejected} of {total} rows break the contract, {rejected / total:.2%} where `feeds.max_rejected_share` allows "
@@ -179,9 +164,11 @@ def _refuse_too_many_rejected(warehouse: Warehouse, settings: Settings, where: s
     )
 
 
-def _weigh_size(warehouse: Warehouse, settings: Settings, partition: FeedPartition, where: str, counts: Mapping[str, _Count]) -> list[str]:
+def _weigh_size(
+    warehouse: Warehouse, settings: Settings, partition: FeedPartition, where: str, counts: Mapping[str, StagedFile]
+) -> list[str]:
     """Refuse, or warn of, a partition that is empty or has lost more than half of its rows."""
-    rows = sum(count.good for count in counts.values())
+    rows = sum(count.good_count for count in counts.values())
     (before,) = warehouse.fetch(
         "select coalesce(sum(row_count), 0) as row_count from ops.load_ledger where feed = ? and partition_date = ?",
         [partition.feed, partition.partition_date],
@@ -201,32 +188,38 @@ def _weigh_size(warehouse: Warehouse, settings: Settings, partition: FeedPartiti
     return [fact for _, _, fact in faults]
 
 
+@retried_on_conflict
 def _replace(
-    warehouse: Warehouse, feed: Feed, partition: FeedPartition, counts: Mapping[str, _Count], warnings: tuple[str, ...]
+    warehouse: Warehouse,
+    staged: str,
+    feed: Feed,
+    partition: FeedPartition,
+    load_id: str,
+    counts: Mapping[str, StagedFile],
+    warnings: tuple[str, ...],
 ) -> LoadReport:
-    load_id = _load_id(partition)
     now = datetime.now(UTC).replace(tzinfo=None)
     of_partition = [partition.feed, partition.partition_date]
     names = ", ".join(column.name for column in feed.columns)
-    with warehouse.transaction():
-        changed = _changed_dates(warehouse, feed, partition)
+    with warehouse.transaction(locked=(feed.table, *_LOAD_TABLES, "ops.changed_dates")):
+        changed = _changed_dates(warehouse, staged, feed, partition)
         warehouse.append(
             "ops.changed_dates",
             [{"feed": feed.name, "business_date": day, "load_id": load_id, "changed_at": now, "transformed_at": None} for day in changed],
         )
         warehouse.execute(f"delete from {feed.table} where partition_date = ?", of_partition[1:])
-        for table in ("ops.load_ledger", "ops.rejected_rows", "ops.feed_warnings"):
+        for table in _LOAD_TABLES:
             warehouse.execute(f"delete from {table} where feed = ? and partition_date = ?", of_partition)
         if partition.objects:
             warehouse.execute(
                 f"insert into {feed.table} ({names}, partition_date, object_key, etag, line_number, load_id) "
-                f"select {names}, cast(? as date), object_key, etag, line_number, ? from {_STAGE} where reason is null",
+                f"select {names}, cast(? as date), object_key, etag, line_number, ? from {staged} where reason is null",
                 [partition.partition_date, load_id],
             )
             warehouse.execute(
                 "insert into ops.rejected_rows "
                 "(load_id, feed, partition_date, object_key, line_number, reason, row_text, rejected_at) "
-                f"select ?, ?, cast(? as date), object_key, line_number, reason, row_text, cast(? as timestamp) from {_STAGE} "
+                f"select ?, ?, cast(? as date), object_key, line_number, reason, row_text, cast(? as timestamp) from {staged} "
                 "where reason is not null",
                 [load_id, *of_partition, now],
             )
@@ -239,28 +232,27 @@ def _replace(
                     "object_key": stored.key,
                     "etag": stored.etag,
                     "size_bytes": stored.size_bytes,
-                    "row_count": counts[stored.key].good,
-                    "rejected_count": counts[stored.key].rejected,
+                    "row_count": counts[stored.key].good_count,
+                    "rejected_count": counts[stored.key].rejected_count,
                     "loaded_at": now,
                 }
                 for stored in partition.objects
             ],
         )
         warehouse.append("ops.feed_warnings", [{**of_load, "message": message[:2000], "warned_at": now} for message in warnings])
-        warehouse.execute(f"drop table if exists {_STAGE}")
     return LoadReport(
         feed=feed.name,
         partition_date=partition.partition_date,
         load_id=load_id,
         object_count=len(partition.objects),
-        row_count=sum(count.good for count in counts.values()),
-        rejected_count=sum(count.rejected for count in counts.values()),
+        row_count=sum(count.good_count for count in counts.values()),
+        rejected_count=sum(count.rejected_count for count in counts.values()),
         changed_dates=tuple(changed),
         warnings=warnings,
     )
 
 
-def _changed_dates(warehouse: Warehouse, feed: Feed, partition: FeedPartition) -> list[date]:
+def _changed_dates(warehouse: Warehouse, staged: str, feed: Feed, partition: FeedPartition) -> list[date]:
     """The business dates that the replacement touches, asked before it.
 
     An id of the partition, old or new, may stand in other partitions as well, under another date: whichever version wins
@@ -269,8 +261,8 @@ def _changed_dates(warehouse: Warehouse, feed: Feed, partition: FeedPartition) -
     business_date = warehouse.business_date_sql(feed.instant_column)
     staged_ids, staged_dates = "", ""
     if partition.objects:
-        staged_ids = f"union select {feed.id_column} from {_STAGE} where reason is null"
-        staged_dates = f"union select {business_date} from {_STAGE} where reason is null"
+        staged_ids = f"union select {feed.id_column} from {staged} where reason is null"
+        staged_dates = f"union select {business_date} from {staged} where reason is null"
     rows = warehouse.fetch(
         f"""
         select distinct {business_date} as business_date from {feed.table}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from splitmile.errors import SplitmileError
+from splitmile.orchestration.embedded import AWS_VARIABLE, use_airflow_outside
 from splitmile.settings import Settings, load_settings
 
 
@@ -98,8 +99,8 @@ def _experiments(settings: Settings) -> str:
 
 
 def _object_store(settings: Settings) -> str:
-    if "AIRFLOW_CONN_AWS_DEFAULT" not in os.environ:
-        return f"embedded, over {settings.state / 's3'} (no AIRFLOW_CONN_AWS_DEFAULT in the environment)"
+    if AWS_VARIABLE not in os.environ and settings.warehouse.engine == "duckdb":
+        return f"embedded, over {settings.state / 's3'} (no {AWS_VARIABLE} in the environment)"
     from splitmile.orchestration.connections import open_store
 
     store = open_store(settings)
@@ -108,13 +109,14 @@ def _object_store(settings: Settings) -> str:
 
 
 def _warehouse(settings: Settings) -> str:
-    from splitmile.warehouse import open_warehouse
+    from splitmile.orchestration.connections import open_warehouse
 
     impatient = settings.model_copy(update={"warehouse": settings.warehouse.model_copy(update={"busy_timeout_seconds": 2.0})})
-    with open_warehouse(impatient) as warehouse:
+    with open_warehouse(impatient, "doctor") as warehouse:
         loads = warehouse.fetch("select count(*) as objects, max(partition_date) as newest from ops.load_ledger")[0]
     newest = f", newest partition {loads['newest']}" if loads["newest"] else ""
-    return f"{settings.warehouse_file} opens; {loads['objects']} objects loaded{newest}"
+    where = settings.warehouse_file if settings.warehouse.engine == "duckdb" else "Redshift of the connection redshift_default"
+    return f"{where} opens; {loads['objects']} objects loaded{newest}"
 
 
 def _slack(settings: Settings) -> str:
@@ -122,6 +124,7 @@ def _slack(settings: Settings) -> str:
         return "no AIRFLOW_CONN_SLACK_API_DEFAULT in the environment: the digest is printed, with a preview among the report pages"
     from splitmile.orchestration.connections import slack_client
 
+    use_airflow_outside(settings)
     client = slack_client()
     if client is None:
         raise SplitmileError("the connection slack_api_default has no token; give it a bot token with chat:write")

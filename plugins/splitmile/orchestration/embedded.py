@@ -22,6 +22,11 @@ from splitmile.embedded_s3 import DEFAULT_CREDENTIALS
 from splitmile.errors import SplitmileError
 from splitmile.settings import Settings, settings_file
 
+AWS_VARIABLE = "AIRFLOW_CONN_AWS_DEFAULT"
+"""Where the environment has it, the feeds are on the S3 that it names, and no embedded one is started."""
+
+_POOL = {"duckdb": (1, "DuckDB has one writer"), "redshift": (8, "Sessions on Redshift at a time")}
+
 
 class RunFailed(SplitmileError):
     """A task of a run in this process failed.
@@ -96,7 +101,7 @@ def embedded_environment(settings: Settings, ports: Ports = DEFAULT_PORTS, s3_en
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(ports.worker_logs),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(ports.trigger_logs),
-        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(
+        AWS_VARIABLE: json.dumps(
             {
                 "conn_type": "aws",
                 "login": DEFAULT_CREDENTIALS.access_key_id,
@@ -108,7 +113,6 @@ def embedded_environment(settings: Settings, ports: Ports = DEFAULT_PORTS, s3_en
             }
         ),
         # Nobody is told that this ran.
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "SCARF_ANALYTICS": "False",
         "DO_NOT_TRACK": "1",
         "GX_ANALYTICS_ENABLED": "False",
@@ -123,8 +127,16 @@ def airflow_home(settings: Settings) -> Path:
     return settings.state / "airflow"
 
 
+def use_airflow_outside(settings: Settings) -> None:
+    """Before a command that is no run reads a connection: no Airflow home in the person's own, no log lines between our output."""
+    if "airflow" in sys.modules:
+        return
+    os.environ.setdefault("AIRFLOW_HOME", str(airflow_home(settings)))
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")
+
+
 def prepare_airflow(settings: Settings, environment: Mapping[str, str] | None = None) -> None:
-    """Make Airflow's database where it is missing or old, and the pool `warehouse` with the one slot that DuckDB bears."""
+    """Make Airflow's database where it is missing or old, and the pool `warehouse` with as many slots as the engine bears."""
     with _airflow(settings, environment):
         from airflow.models.pool import Pool
         from airflow.utils import db
@@ -133,7 +145,8 @@ def prepare_airflow(settings: Settings, environment: Mapping[str, str] | None = 
 
         if not _is_migrated():
             db.initdb()
-        Pool.create_or_update_pool(WAREHOUSE_POOL, slots=1, description="DuckDB has one writer", include_deferred=False)
+        slots, reason = _POOL[settings.warehouse.engine]
+        Pool.create_or_update_pool(WAREHOUSE_POOL, slots=slots, description=reason, include_deferred=False)
 
 
 def run_ingest(settings: Settings, business_date: date, environment: Mapping[str, str] | None = None, *, emit: bool = True) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
+from splitmile.warehouse import Warehouse, retried_on_conflict
+
 if TYPE_CHECKING:
     from splitmile.publish import PublishedMessage
-    from splitmile.warehouse import Warehouse
 
 DIGEST = "digest"
 ALARM = "alarm"
@@ -22,6 +23,7 @@ def known_messages(warehouse: Warehouse, business_date: date, kind: str) -> dict
     return {row["channel"]: row["message_ts"] for row in rows}
 
 
+@retried_on_conflict
 def remember_messages(warehouse: Warehouse, business_date: date, kind: str, messages: tuple[PublishedMessage, ...]) -> None:
     """Keep the stamps of the messages of a business date; one row a channel and kind, whatever was there before."""
     published_at = datetime.now(UTC).replace(tzinfo=None)

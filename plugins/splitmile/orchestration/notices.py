@@ -64,11 +64,11 @@ def _impatient(settings: Settings) -> Settings:
 
 
 def _known(settings: Settings, business_date: date) -> dict[str, str]:
+    from splitmile.orchestration.connections import open_warehouse
     from splitmile.orchestration.messages import ALARM, known_messages
-    from splitmile.warehouse import open_warehouse
 
     try:
-        with open_warehouse(_impatient(settings)) as warehouse:
+        with open_warehouse(_impatient(settings), "notify_failure") as warehouse:
             return known_messages(warehouse, business_date, ALARM)
     except SplitmileError as error:
         _log.warning("the notice is posted anew, since the warehouse cannot say what was posted before: %s", error)
@@ -76,11 +76,11 @@ def _known(settings: Settings, business_date: date) -> dict[str, str]:
 
 
 def _remember(settings: Settings, business_date: date, messages: tuple[PublishedMessage, ...]) -> None:
+    from splitmile.orchestration.connections import open_warehouse
     from splitmile.orchestration.messages import ALARM, remember_messages
-    from splitmile.warehouse import open_warehouse
 
     try:
-        with open_warehouse(_impatient(settings)) as warehouse:
+        with open_warehouse(_impatient(settings), "notify_failure") as warehouse:
             remember_messages(warehouse, business_date, ALARM, messages)
     except SplitmileError as error:
         _log.warning("the notice was posted, but the warehouse could not keep its stamp, so a repetition is a new message: %s", error)

@@ -10,23 +10,30 @@ from datetime import date, timedelta
 from splitmile.embedded_s3 import EmbeddedS3
 from splitmile.errors import SplitmileError
 from splitmile.object_store import ObjectStore
-from splitmile.orchestration.embedded import DEFAULT_PORTS, embedded_environment, prepare_airflow, run_business_date, run_ingest
-from splitmile.orchestration.standalone import is_healthy
+from splitmile.orchestration.embedded import (
+    AWS_VARIABLE,
+    embedded_environment,
+    output_to,
+    prepare_airflow,
+    run_business_date,
+    run_ingest,
+    run_log,
+)
+from splitmile.orchestration.standalone import is_running
 from splitmile.results.types import Digest
 from splitmile.settings import Settings
 from splitmile.simulate import DemoFeed
-
-_AWS_CONNECTION = "AIRFLOW_CONN_AWS_DEFAULT"
 
 
 def digest_of(settings: Settings, business_date: date) -> Digest:
     """The digest of a business date from the results that are kept, without computing anything again."""
     from splitmile.analysis import compose_digest
+    from splitmile.orchestration.connections import open_warehouse
     from splitmile.transform import read_registry
-    from splitmile.warehouse import open_warehouse
 
     registry = read_registry(settings)
-    with open_warehouse(settings) as warehouse:
+    # After a run in this process Airflow's own log stands on standard output.
+    with output_to(run_log(settings)), open_warehouse(settings, "digest_of") as warehouse:
         return compose_digest(warehouse, settings, registry, business_date)
 
 
@@ -53,7 +60,7 @@ def run_dates(settings: Settings, dates: Sequence[date], progress: Callable[[dat
         RunFailed: A task failed; the dates before it are published.
     """
     from splitmile.ingest import mark_emitted
-    from splitmile.warehouse import open_warehouse
+    from splitmile.orchestration.connections import open_warehouse
 
     with _environment(settings) as environment:
         prepare_airflow(settings, environment)
@@ -61,33 +68,74 @@ def run_dates(settings: Settings, dates: Sequence[date], progress: Callable[[dat
             # Not emitted: a scheduler that is started later would run every date once more.
             run_ingest(settings, business_date, environment, emit=False)
             run_business_date(settings, business_date, environment)
-            with open_warehouse(settings) as warehouse:
+            with output_to(run_log(settings)), open_warehouse(settings, "run_dates") as warehouse:
                 mark_emitted(warehouse, settings, [business_date])
             progress(business_date)
 
 
 def write_feed(settings: Settings, feed: DemoFeed, dates: Sequence[date], progress: Callable[[date], None] = lambda _: None) -> None:
-    """Put a demo feed's partitions into the embedded S3, as the services of a delivery company would."""
-    with EmbeddedS3(settings.state / "s3") as server:
-        store = ObjectStore(settings.feeds.bucket, server.credentials)
-        store.ensure_bucket()
+    """Put a demo feed's partitions into S3, as the services of a delivery company would.
+
+    Raises:
+        SplitmileError: A bucket or Redshift that is configured holds other feeds as well, and the demo would mix with them.
+    """
+    from splitmile.orchestration.connections import open_store
+
+    is_own_s3 = AWS_VARIABLE not in os.environ
+    with _environment(settings) as environment:
+        prepare_airflow(settings, environment)
+        with output_to(run_log(settings)):
+            store = open_store(settings)
+            if not is_own_s3:
+                _require_no_other_objects(settings, store, feed)
+            if settings.warehouse.engine == "redshift":
+                _require_no_other_rows(settings, feed)
         for business_date in dates:
             feed.write_day(store, settings, business_date)
             progress(business_date)
 
 
+def _require_no_other_objects(settings: Settings, store: ObjectStore, feed: DemoFeed) -> None:
+    from splitmile.ingest import FEEDS, partition_prefix
+
+    for name in FEEDS:
+        own = tuple(partition_prefix(settings, name, business_date) for business_date in feed.dates)
+        for stored in store.list_objects(own[0].rpartition("date=")[0]):
+            if not stored.key.startswith(own):
+                raise SplitmileError(
+                    f"{store.url(stored.key)} is not of the demo {feed.name}, which would mix with it; give the demo a bucket or a prefix "
+                    "of its own by SPLITMILE_FEEDS__BUCKET or SPLITMILE_FEEDS__PREFIX."
+                )
+
+
+def _require_no_other_rows(settings: Settings, feed: DemoFeed) -> None:
+    from splitmile.orchestration.connections import open_warehouse
+
+    with open_warehouse(settings, "demo") as warehouse:
+        loaded = {row["partition_date"] for row in warehouse.fetch("select distinct partition_date from ops.load_ledger")}
+    if others := sorted(loaded - set(feed.dates)):
+        raise SplitmileError(
+            f"Redshift holds feeds of {others[0]}, which are not of the demo {feed.name} and would mix with it; give the demo "
+            "a database of its own as the schema of AIRFLOW_CONN_REDSHIFT_DEFAULT."
+        )
+
+
 @contextmanager
 def _environment(settings: Settings) -> Iterator[Mapping[str, str]]:
-    """Airflow's environment, with a connection to S3: the one configured, the one of `splitmile up`, or one for the time being."""
-    configured = os.environ.get(_AWS_CONNECTION)
-    if configured:
-        yield {**embedded_environment(settings), _AWS_CONNECTION: configured}
-    elif is_healthy(DEFAULT_PORTS):
+    """Airflow's environment, with a connection to S3: the one configured, or an embedded one for the time being."""
+    if is_running(settings):
         raise SplitmileError(
-            "Airflow is running (`splitmile up`), and DuckDB has one writer. Trigger the DAG there with the param business_date, "
-            "or end it with `splitmile down` first."
+            "Airflow is running (`splitmile up`), and its scheduler would take up the same tasks. Trigger the DAG there with the param "
+            "business_date, or end it with `splitmile down` first."
         )
-    else:
-        with EmbeddedS3(settings.state / "s3") as server:
-            ObjectStore(settings.feeds.bucket, server.credentials).ensure_bucket()
+    configured = os.environ.get(AWS_VARIABLE)
+    if configured:
+        yield {**embedded_environment(settings), AWS_VARIABLE: configured}
+        return
+    with EmbeddedS3(settings.state / "s3") as server:
+        ObjectStore(settings.feeds.bucket, server.credentials).ensure_bucket()
+        try:
             yield embedded_environment(settings, s3_endpoint=server.credentials.endpoint_url)
+        finally:
+            # A run makes the environment that of this process, and this S3 ends here.
+            os.environ.pop(AWS_VARIABLE, None)

@@ -52,12 +52,20 @@ BUSINESS_DATE_PARAM = {
 }
 
 INGEST_PARAMS = BUSINESS_DATE_PARAM | {
+    "wait_hours": Param(
+        None,
+        type=["null", "number"],
+        minimum=0,
+        maximum=23,
+        title="Hours to wait for the feeds",
+        description="Empty: `feeds.wait_hours` of the settings for a run by the schedule, none for a run by hand.",
+    ),
     "emit": Param(
         True,
         type="boolean",
         title="Emit dates",
         description="Off for a run by hand whose dates need not start experiments_daily; they stay due.",
-    )
+    ),
 }
 
 

@@ -22,7 +22,7 @@ import psutil  # type: ignore[import-untyped]
 from splitmile.embedded_s3 import EmbeddedS3
 from splitmile.errors import SplitmileError
 from splitmile.object_store import ObjectStore
-from splitmile.orchestration.embedded import DEFAULT_PORTS, Ports, airflow_home, embedded_environment
+from splitmile.orchestration.embedded import AWS_VARIABLE, DEFAULT_PORTS, Ports, airflow_home, embedded_environment
 from splitmile.settings import Settings
 
 
@@ -37,7 +37,7 @@ class Services:
     Attributes:
         ports: Where they listen.
         airflow_url: Airflow's UI.
-        s3_url: The S3 endpoint.
+        s3_url: The embedded S3's endpoint, or whose S3 it is instead.
         log_file: What Airflow's components print.
     """
 
@@ -74,6 +74,8 @@ def start_standalone(
 ) -> Services:
     """Start S3 and Airflow, and wait until they are healthy. They outlive this process; `stop_standalone` ends them.
 
+    Where this environment has a connection `aws_default`, the feeds are on the S3 that it names, and none is started.
+
     Args:
         settings: The installation.
         ports: Where to listen.
@@ -83,20 +85,17 @@ def start_standalone(
     Raises:
         ServicesFailed: They run already, a port is taken, or Airflow ended or did not become healthy; all is stopped again then.
     """
-    if any(process.find() for process in _recorded(settings)):
+    if is_running(settings):
         raise ServicesFailed(f"the services of {settings.state} run already; `splitmile down` ends them.")
     _require_free(ports)
-    environment = {**embedded_environment(settings, ports), **(extra or {})}
+    configured = {AWS_VARIABLE: os.environ[AWS_VARIABLE]} if AWS_VARIABLE in os.environ else {}
+    environment = {**embedded_environment(settings, ports), **configured, **(extra or {})}
     log_file = settings.state / "logs" / "airflow.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    storage = EmbeddedS3(settings.state / "s3", ports.s3, log_file=settings.state / "logs" / "s3.log")
-    storage.start()
-    processes = []
+    processes: list[_Process] = []
     try:
-        if storage.process_id:
-            processes.append(_Process.of(storage.process_id))
-            _record(settings, processes)
-        ObjectStore(settings.feeds.bucket, storage.credentials).ensure_bucket()
+        if not configured:
+            _start_s3(settings, ports, processes)
         _prepare({**os.environ, **environment})
         command = [shutil.which("airflow", path=environment["PATH"]) or "airflow", "standalone"]
         with log_file.open("wb") as log:
@@ -116,7 +115,8 @@ def start_standalone(
     except BaseException:
         stop_standalone(settings)
         raise
-    return Services(ports, f"http://127.0.0.1:{ports.airflow}", f"http://127.0.0.1:{ports.s3}", log_file)
+    s3_url = "of the connection aws_default" if configured else f"http://127.0.0.1:{ports.s3}"
+    return Services(ports, f"http://127.0.0.1:{ports.airflow}", s3_url, log_file)
 
 
 def stop_standalone(settings: Settings, timeout_seconds: float = 60) -> bool:
@@ -142,6 +142,11 @@ def stop_standalone(settings: Settings, timeout_seconds: float = 60) -> bool:
     return bool(running)
 
 
+def is_running(settings: Settings) -> bool:
+    """Whether anything that `start_standalone` started is alive."""
+    return any(process.find() for process in _recorded(settings))
+
+
 def is_healthy(ports: Ports) -> bool:
     """Whether Airflow's database, scheduler and DAG processor all say that they are well."""
     try:
@@ -150,6 +155,15 @@ def is_healthy(ports: Ports) -> bool:
     except (OSError, urllib.error.URLError, ValueError):
         return False
     return all((health.get(part) or {}).get("status") == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+
+
+def _start_s3(settings: Settings, ports: Ports, processes: list[_Process]) -> None:
+    storage = EmbeddedS3(settings.state / "s3", ports.s3, log_file=settings.state / "logs" / "s3.log")
+    storage.start()
+    if storage.process_id:
+        processes.append(_Process.of(storage.process_id))
+        _record(settings, processes)
+    ObjectStore(settings.feeds.bucket, storage.credentials).ensure_bucket()
 
 
 def _require_free(ports: Ports) -> None:

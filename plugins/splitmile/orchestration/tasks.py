@@ -32,12 +32,11 @@ _OUTCOME = "outcome"
 def find_changed_partitions() -> list[dict[str, Any]]:
     """Compare the objects of the last business dates with the ledger; one entry a partition to load."""
     from splitmile.ingest import find_changed_partitions as find
-    from splitmile.orchestration.connections import open_store
-    from splitmile.warehouse import open_warehouse
+    from splitmile.orchestration.connections import open_store, open_warehouse
 
     settings = load_settings()
     as_of = last_complete_date(get_current_context(), settings.business_day)
-    with open_warehouse(settings) as warehouse:
+    with open_warehouse(settings, "find_changed_partitions") as warehouse:
         partitions = find(open_store(settings), warehouse, settings, as_of)
     _log.info("%d changed partitions within %d business dates up to %s", len(partitions), settings.feeds.lookback_dates, as_of)
     return [partition.to_dict() for partition in partitions]
@@ -48,13 +47,12 @@ def load_partition(partition: dict[str, Any]) -> None:
     """Load one partition of one feed, replacing what was loaded of it before."""
     from splitmile.ingest import FeedPartition
     from splitmile.ingest import load_partition as load
-    from splitmile.orchestration.connections import open_store
-    from splitmile.warehouse import open_warehouse
+    from splitmile.orchestration.connections import open_store, open_warehouse
 
     settings = load_settings()
     feed_partition = FeedPartition.from_dict(partition)
     _name_mapped_task("partition_name", f"{feed_partition.feed} {feed_partition.partition_date}")
-    with open_warehouse(settings) as warehouse:
+    with open_warehouse(settings, "load_partition", loads=True) as warehouse:
         _log.info("%s", load(open_store(settings), warehouse, settings, feed_partition))
 
 
@@ -63,12 +61,12 @@ def load_partition(partition: dict[str, Any]) -> None:
 def emit_dates() -> list[str]:
     """Emit one partition of the asset `feeds` per business date that is complete and new, or changed since it was emitted."""
     from splitmile.ingest import complete_new_dates
-    from splitmile.warehouse import open_warehouse
+    from splitmile.orchestration.connections import open_warehouse
 
     settings = load_settings()
     if not get_current_context()["params"]["emit"]:
         raise AirflowSkipException("this run was told to emit nothing; what is due stays due")
-    with open_warehouse(settings) as warehouse:
+    with open_warehouse(settings, "emit_dates") as warehouse:
         dates = [each.isoformat() for each in complete_new_dates(warehouse, settings)]
     if not dates:
         # A task that succeeds emits its asset in any case; without a partition that would be an event for nobody.
@@ -85,24 +83,24 @@ def mark_emitted(dates: list[str]) -> None:
     from datetime import date
 
     from splitmile.ingest import mark_emitted as mark
-    from splitmile.warehouse import open_warehouse
+    from splitmile.orchestration.connections import open_warehouse
 
     settings = load_settings()
-    with open_warehouse(settings) as warehouse:
+    with open_warehouse(settings, "mark_emitted") as warehouse:
         mark(warehouse, settings, [date.fromisoformat(each) for each in dates])
 
 
 @airflow_task(pool=WAREHOUSE_POOL, execution_timeout=timedelta(minutes=10))
 def sync_registry() -> None:
     """Write the experiments of the registry's files to the warehouse, where the models find them."""
+    from splitmile.orchestration.connections import open_warehouse
     from splitmile.registry import git_revision
     from splitmile.transform import read_registry
     from splitmile.transform import sync_registry as sync
-    from splitmile.warehouse import open_warehouse
 
     settings = load_settings()
     registry = read_registry(settings)
-    with open_warehouse(settings) as warehouse:
+    with open_warehouse(settings, "sync_registry") as warehouse:
         sync(warehouse, registry, git_revision(settings.path(settings.experiments_dir)))
     for problem in registry.problems:
         _log.warning("%s", problem)
@@ -111,14 +109,14 @@ def sync_registry() -> None:
 @airflow_task(pool=WAREHOUSE_POOL)
 def check_feeds() -> None:
     """Gate 1: refuse a business date whose feeds must not be built upon."""
+    from splitmile.orchestration.connections import open_warehouse
     from splitmile.quality import check_feeds as check
     from splitmile.transform import read_registry
-    from splitmile.warehouse import open_warehouse
 
     settings = load_settings()
     business_date = partition_date_of(get_current_context())
     registry = read_registry(settings)
-    with open_warehouse(settings) as warehouse:
+    with open_warehouse(settings, "check_feeds") as warehouse:
         report = check(warehouse, settings, business_date, registry)
     report.raise_if_blocked()
 
@@ -126,20 +124,22 @@ def check_feeds() -> None:
 @airflow_task(pool=WAREHOUSE_POOL, execution_timeout=timedelta(hours=2))
 def build_marts() -> None:
     """Bring every table that dbt makes up to the business date; dbt opens the warehouse itself."""
+    from splitmile.orchestration.connections import warehouse_access
     from splitmile.transform import build_marts as build
 
-    _log.info("%s", build(load_settings(), partition_date_of(get_current_context())))
+    settings = load_settings()
+    _log.info("%s", build(settings, partition_date_of(get_current_context()), warehouse_access(settings)))
 
 
 @airflow_task(pool=WAREHOUSE_POOL)
 def check_marts() -> None:
     """Gate 2: refuse to analyse marts that contradict themselves."""
+    from splitmile.orchestration.connections import open_warehouse
     from splitmile.quality import check_marts as check
-    from splitmile.warehouse import open_warehouse
 
     settings = load_settings()
     business_date = partition_date_of(get_current_context())
-    with open_warehouse(settings) as warehouse:
+    with open_warehouse(settings, "check_marts") as warehouse:
         report = check(warehouse, settings, business_date)
     report.raise_if_blocked()
 
@@ -159,9 +159,9 @@ def list_experiments() -> list[str]:
 def analyze_experiment(experiment_id: str) -> None:
     """Compute and store the scorecard of one experiment; one that fails stops no other and is named in the digest."""
     from splitmile.analysis import analyze_experiment as analyze
+    from splitmile.orchestration.connections import open_warehouse
     from splitmile.registry import git_revision
     from splitmile.transform import read_registry
-    from splitmile.warehouse import open_warehouse
 
     settings = load_settings()
     context = get_current_context()
@@ -169,7 +169,7 @@ def analyze_experiment(experiment_id: str) -> None:
     business_date = partition_date_of(context)
     try:
         plan = _find_plan(read_registry(settings), experiment_id)
-        with open_warehouse(settings) as warehouse:
+        with open_warehouse(settings, "analyze_experiment") as warehouse:
             scorecard = analyze(warehouse, settings, plan, business_date, git_revision(settings.path(settings.experiments_dir)))
     except Exception as error:
         context["ti"].xcom_push(_OUTCOME, str(error) if isinstance(error, SplitmileError) else f"{type(error).__name__}: {error}")
@@ -185,17 +185,16 @@ def publish(experiments: list[str] | None) -> None:
     if experiments is None:
         raise AirflowSkipException("the run stopped before the analysis, so there is nothing to publish but the alarm")
     from splitmile.analysis import compose_digest
-    from splitmile.orchestration.connections import slack_client
+    from splitmile.orchestration.connections import open_warehouse, slack_client
     from splitmile.orchestration.messages import DIGEST, known_messages, remember_messages
     from splitmile.publish import PublishIncomplete, publish_digest
     from splitmile.transform import read_registry
-    from splitmile.warehouse import open_warehouse
 
     settings = load_settings()
     context = get_current_context()
     business_date = partition_date_of(context)
     registry = read_registry(settings)
-    with open_warehouse(settings) as warehouse:
+    with open_warehouse(settings, "publish") as warehouse:
         digest = compose_digest(warehouse, settings, registry, business_date)
         known = known_messages(warehouse, business_date, DIGEST)
     outcomes = context["ti"].xcom_pull(task_ids="analyze_experiment", key=_OUTCOME, map_indexes=range(len(experiments)))
@@ -204,10 +203,10 @@ def publish(experiments: list[str] | None) -> None:
         messages = publish_digest(digest, settings, client=slack_client(), known=known)
     except PublishIncomplete as failure:
         # What is out must be remembered, or the next try would post it a second time.
-        with open_warehouse(settings) as warehouse:
+        with open_warehouse(settings, "publish") as warehouse:
             remember_messages(warehouse, business_date, DIGEST, failure.published)
         raise
-    with open_warehouse(settings) as warehouse:
+    with open_warehouse(settings, "publish") as warehouse:
         remember_messages(warehouse, business_date, DIGEST, messages)
 
 

@@ -1,7 +1,8 @@
 """The batches that are looked at: each a name and one query in the SQL that DuckDB and Redshift share.
 
 On DuckDB a batch is fetched as a pandas frame, on Redshift the same query is a query asset. So the queries carry their values as literals,
-never as parameters, and cast every number that is looked at to BIGINT or DOUBLE PRECISION, which pandas compares by whole columns.
+never as parameters, and cast every number that is looked at to BIGINT or DOUBLE PRECISION: pandas compares such columns as a whole, and
+both engines round them alike. Instants are compared by their whole seconds, which is all that EXTRACT gives on Redshift.
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ class Batch:
         name: Name of the batch; also its page's in the Data Docs.
         query: One SELECT.
         keys: Columns that tell one row from another, for messages.
+        is_one_row: It sums something up in one row, whose values say more than that they keep a rule.
     """
 
     name: str
     query: str
     keys: tuple[str, ...]
+    is_one_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,12 @@ def feed_day(window: Window, feed: str, key: str, instant: str, levels: Sequence
     The mean of a level counts every version of a row, which is near enough to see a change of unit.
     """
     today = window.business_date
-    week_ago = today - timedelta(days=TRAILING_DATES)
-    calendar = " union all ".join(
-        f"select {_date_literal(day)} as business_date, {window.starts_at(day)} as starts_at, {window.ends_at(day)} as ends_at"
-        for day in (today - timedelta(days=back) for back in range(TRAILING_DATES + 1))
-    )
-    days_levels = "".join(f", avg(cast(events.{level} as double precision)) as {level}" for level in levels)
+    dates = [today - timedelta(days=back) for back in range(TRAILING_DATES + 1)]
+    calendar = " union all ".join(f"select {_date_literal(day)} as business_date, {window.ends_at(day)} as ends_at" for day in dates)
+    # Not a join with the calendar: without an equality Redshift would compare every row with every date.
+    branches = " ".join(f"when {instant} >= {window.starts_at(day)} then {_date_literal(day)}" for day in dates)
+    counted_levels = "".join(f", avg(cast({level} as double precision)) as {level}" for level in levels)
+    days_levels = "".join(f", counted.{level}" for level in levels)
     week_levels = "".join(f", avg({level}) as {level}" for level in levels)
     ratio_levels = "".join(f", case when {_KNOWN} then today.{level} / nullif(week.{level}, 0) end as {level}_to_mean" for level in levels)
     present = "cast(today.row_count as bigint)" if is_expected else "cast(null as bigint)"
@@ -85,13 +88,15 @@ def feed_day(window: Window, feed: str, key: str, instant: str, levels: Sequence
         f"feeds_{feed}_day",
         f"""
         with calendar as ({calendar}),
-        events as (select * from raw.{feed} where {window.between(instant, TRAILING_DATES)}),
+        events as (select *, case {branches} end as business_date from landing.{feed} where {window.between(instant, TRAILING_DATES)}),
+        counted as (
+            select business_date, cast(count(distinct {key}) as double precision) as row_count, max({instant}) as last_at{counted_levels}
+            from events group by business_date
+        ),
         days as (
-            select calendar.business_date, cast(count(distinct events.{key}) as double precision) as row_count,
-                (extract(epoch from max(calendar.ends_at)) - extract(epoch from max(events.{instant}))) / 3600.0
-                    as silent_hours{days_levels}
-            from calendar left join events on events.{instant} >= calendar.starts_at and events.{instant} < calendar.ends_at
-            group by calendar.business_date
+            select calendar.business_date, coalesce(counted.row_count, 0) as row_count,
+                ({_seconds("calendar.ends_at")} - {_seconds("counted.last_at")}) / 3600 as silent_hours{days_levels}
+            from calendar left join counted on counted.business_date = calendar.business_date
         ),
         week as (
             select avg(row_count) as mean_rows, min(row_count) as fewest_rows, max(silent_hours) as silent_hours{week_levels}
@@ -100,19 +105,21 @@ def feed_day(window: Window, feed: str, key: str, instant: str, levels: Sequence
         received as (
             select count(*) as row_count,
                 cast(count(distinct {key} || ' ' || cast(partition_date as varchar)) as double precision) as sent_count
-            from events where {window.between(instant)}
+            from events where business_date = {_date_literal(today)}
         ),
         feed as (
-            select case when min({instant}) < {window.ends_at(week_ago)} then 1 else 0 end as is_week_known from raw.{feed}
+            select count(*) as is_week_known
+            from (select 1 as is_there from landing.{feed} where {instant} < {window.ends_at(dates[-1])} limit 1) as earlier
         )
         select today.business_date, {present} as row_count,
             case when {_KNOWN} then today.row_count / nullif(week.fewest_rows, 0) end as volume_to_fewest,
             case when {_KNOWN} then today.row_count / week.mean_rows end as volume_to_mean,
-            case when {_KNOWN} then cast(today.silent_hours - week.silent_hours as double precision) end as silent_hours_beyond,
+            case when {_KNOWN} then today.silent_hours - week.silent_hours end as silent_hours_beyond,
             1 - received.sent_count / nullif(received.row_count, 0) as repeated_share{ratio_levels}
         from days as today cross join week cross join received cross join feed
         where today.business_date = {_date_literal(today)}""",
         ("business_date",),
+        is_one_row=True,
     )
 
 
@@ -125,7 +132,7 @@ def exposed_units(window: Window, unit_types: Mapping[str, str]) -> Batch:
     """
     wanted = f"experiment_id in ({_literals(unit_types)})" if unit_types else "1 = 0"
     seen = " union all ".join(
-        f"select distinct '{unit_type}' as unit_type, {column} as unit_id from raw.deliveries "
+        f"select distinct '{unit_type}' as unit_type, {column} as unit_id from landing.deliveries "
         f"where {window.between('ordered_at', TRAILING_DATES)} "
         f"and {column} in (select unit_id from exposed where unit_type = '{unit_type}')"
         for unit_type, column in UNIT_COLUMNS.items()
@@ -134,7 +141,7 @@ def exposed_units(window: Window, unit_types: Mapping[str, str]) -> Batch:
     return Batch(
         "feeds_exposed_units",
         f"""
-        with exposed as (select distinct unit_type, unit_id from raw.exposures where {wanted} and {window.between("exposed_at")}),
+        with exposed as (select distinct unit_type, unit_id from landing.exposures where {wanted} and {window.between("exposed_at")}),
         seen as ({seen})
         select exposed.unit_type, count(*) as units,
             case when count(*) >= {FEW_UNITS} then cast(count(seen.unit_id) as double precision) / count(*) end as active_share
@@ -159,7 +166,7 @@ def deliveries(window: Window, unit_types: Collection[str]) -> Batch:
             status || case when delivered_at is null then ' without delivered_at' else ' with delivered_at' end as outcome,
             case when status = 'cancelled' then {_flag("cancelled_at is not null")} end as has_cancelled_at,
             {_flag("status <> 'in_progress'")} as is_settled,
-            cast(extract(epoch from delivered_at) - extract(epoch from ordered_at) as double precision) as delivery_seconds,
+            {_seconds("delivered_at")} - {_seconds("ordered_at")} as delivery_seconds,
             cast(distance_m as double precision) as distance_m, cast(fee_krw as double precision) as fee_krw, {present}
         from ({_latest_versions("deliveries", "delivery_id", window.between("ordered_at"))}) as versions
         where version_recency = 1 and {window.between("ordered_at")}""",
@@ -230,19 +237,25 @@ def moments(as_of: date) -> Batch:
 def unit_days(as_of: date, *, has_delivered_orders: bool) -> Batch:
     """One row per unit type: delivered orders of the date in `unit_days` and in the staged deliveries they were made of."""
     total = "sum(delivered_orders)" if has_delivered_orders else "max(cast(null as bigint))"
-    rows = " union all ".join(
-        f"""select '{unit_type}' as unit_type,
-            cast((select {total} from marts.unit_days where unit_type = '{unit_type}' and business_date = {_date_literal(as_of)})
-                as double precision) as unit_days_delivered,
-            cast((select count(*) from staging.stg_deliveries
-                where status = 'delivered' and {column} is not null and business_date = {_date_literal(as_of)})
-                as double precision) as staged_delivered"""
-        for unit_type, column in UNIT_COLUMNS.items()
+    counted = ", ".join(f"count({column}) as {unit_type}_count" for unit_type, column in UNIT_COLUMNS.items())
+    # One pass over the deliveries for all unit types.
+    staged = " union all ".join(
+        f"select '{unit_type}' as unit_type, {unit_type}_count as staged_count from staged" for unit_type in UNIT_COLUMNS
     )
-    empty = "coalesce(unit_days_delivered, 0)" if has_delivered_orders else "unit_days_delivered"
+    summed = "coalesce(built.delivered_count, 0)" if has_delivered_orders else "built.delivered_count"
     return Batch(
         "marts_unit_days",
-        f"select unit_type, {empty} as unit_days_delivered, staged_delivered from ({rows}) as totals",
+        f"""
+        with staged as (
+            select {counted} from staging.stg_deliveries where status = 'delivered' and business_date = {_date_literal(as_of)}
+        ),
+        built as (
+            select unit_type, {total} as delivered_count from marts.unit_days
+            where business_date = {_date_literal(as_of)} group by unit_type
+        )
+        select by_type.unit_type, cast({summed} as double precision) as unit_days_delivered,
+            cast(by_type.staged_count as double precision) as staged_delivered
+        from ({staged}) as by_type left join built on by_type.unit_type = built.unit_type""",
         ("unit_type",),
     )
 
@@ -256,6 +269,11 @@ def _literals(values: Iterable[str]) -> str:
     return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
 
 
+def _seconds(instant: str) -> str:
+    """The whole seconds of an instant; DuckDB alone would count their fractions, too."""
+    return f"cast(floor(extract(epoch from {instant})) as double precision)"
+
+
 def _flag(condition: str) -> str:
     return f"cast(case when {condition} then 1 else 0 end as bigint)"
 
@@ -266,5 +284,5 @@ def _latest_versions(feed: str, key: str, of_the_date: str) -> str:
             select *, row_number() over (
                 partition by {key} order by partition_date desc, object_key desc, line_number desc
             ) as version_recency
-            from raw.{feed} where {key} in (select {key} from raw.{feed} where {of_the_date})
+            from landing.{feed} where {key} in (select {key} from landing.{feed} where {of_the_date})
         """

@@ -1,4 +1,4 @@
-"""The two gates: fetch the batches, validate them, keep the results, write the Data Docs."""
+"""The two gates: validate the batches, keep the results, write the Data Docs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from splitmile.quality.data_docs import drop_old_pages, write_index
 from splitmile.quality.feed_suites import feeds_suites
 from splitmile.quality.mart_suites import marts_suites
 from splitmile.quality.report import GateReport, keep_report
+from splitmile.quality.sources import open_source
 from splitmile.quality.validation import open_context, validate, write_pages
 from splitmile.registry import Registry
 from splitmile.settings import Settings
@@ -51,17 +52,16 @@ def check_marts(warehouse: Warehouse, settings: Settings, business_date: date) -
 
 def _run(gate: str, warehouse: Warehouse, settings: Settings, business_date: date, suites: Sequence[Suite]) -> GateReport:
     started = time.perf_counter()
-    frames = [(suite, warehouse.fetch_frame(suite.batch.query)) for suite in suites]
-    fetched = time.perf_counter()
     context = open_context(settings)
     opened = time.perf_counter()
-    report = GateReport(gate, business_date, validate(context, business_date, frames))
+    with open_source(context, warehouse) as source:
+        report = GateReport(gate, business_date, validate(context, source, business_date, suites))
     checked = time.perf_counter()
     keep_report(warehouse, report)
     write_pages(context)
     drop_old_pages(warehouse, settings)
     write_index(warehouse, settings)
-    steps = {"fetch": fetched - started, "import": opened - fetched, "check": checked - opened, "keep": time.perf_counter() - checked}
+    steps = {"import": opened - started, "check": checked - opened, "keep": time.perf_counter() - checked}
     _log.info("%s (%s)", report, ", ".join(f"{step} {seconds:.1f} s" for step, seconds in steps.items()))
     for check in report.warnings:
         _log.warning("%s: %s", check.name, check.message)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 from splitmile.errors import GateBlocked
 from splitmile.quality.limits import Severity
-from splitmile.warehouse import Warehouse
+from splitmile.warehouse import Warehouse, retried_on_conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,7 @@ class GateReport:
         )
 
 
+@retried_on_conflict
 def keep_report(warehouse: Warehouse, report: GateReport) -> None:
     """Write a report to `ops.quality_results` in place of the one that is there for its gate and date."""
     checked_at = datetime.now(UTC).replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""Great Expectations, kept in one place: it validates suites on pandas frames and writes their pages.
+"""Great Expectations, kept in one place: it validates suites and writes their pages.
 
 The library takes seconds to import, so it is imported inside the functions. The context is ephemeral: suites are code, results are kept in
 `ops.quality_results`, and only the pages outlive the process.
@@ -10,25 +10,29 @@ import logging
 import os
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 from splitmile.quality.checks import NOT_NULL, Check, Suite
 from splitmile.quality.report import CheckResult
+from splitmile.quality.sources import NAME, BatchSource
 from splitmile.settings import Settings
+from splitmile.warehouse import Row
 
 if TYPE_CHECKING:
     from great_expectations.data_context import EphemeralDataContext
 
-SITE = "splitmile"
-_SAMPLES = 3
+SAMPLES = 3
 
 
-def validate(context: EphemeralDataContext, business_date: date, suites: Sequence[tuple[Suite, pd.DataFrame]]) -> tuple[CheckResult, ...]:
-    """Run each suite on the frame of its batch; a check without a value to look at is skipped, one that cannot be run has failed."""
-    data = context.data_sources.add_or_update_pandas(SITE)
-    return tuple(result for suite, frame in suites for result in _validate_one(context, data, suite, frame, business_date))
+def validate(context: EphemeralDataContext, source: BatchSource, business_date: date, suites: Sequence[Suite]) -> tuple[CheckResult, ...]:
+    """Run each suite on its batch; a check without a value to look at is skipped, one that cannot be run has failed.
+
+    Raises:
+        WarehouseError: A batch could not be read.
+    """
+    return tuple(result for suite in suites for result in _validate_one(context, source, suite, business_date))
 
 
 def write_pages(context: EphemeralDataContext) -> None:
@@ -52,7 +56,7 @@ def open_context(settings: Settings) -> EphemeralDataContext:
     }
     config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-        data_docs_sites={SITE: site},
+        data_docs_sites={NAME: site},
         progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
         analytics_enabled=False,
     )
@@ -64,24 +68,22 @@ def _run_time(business_date: date) -> datetime:
     return datetime.combine(business_date, time(), UTC)
 
 
-def _validate_one(context: EphemeralDataContext, data: Any, suite: Suite, frame: pd.DataFrame, business_date: date) -> list[CheckResult]:
+def _validate_one(context: EphemeralDataContext, source: BatchSource, suite: Suite, business_date: date) -> list[CheckResult]:
     import great_expectations as gx
     from great_expectations.core.run_identifier import RunIdentifier
 
     name = suite.batch.name
-    batch = data.add_dataframe_asset(name).add_batch_definition_whole_dataframe("date")
     expectations = context.suites.add(gx.ExpectationSuite(name=name, expectations=[_expectation(check) for check in suite.checks]))
-    definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=expectations))
-    outcome = definition.run(
-        batch_parameters={"dataframe": frame},
-        result_format={
-            "result_format": "SUMMARY",
-            "partial_unexpected_count": _SAMPLES,
-        },
-        run_id=RunIdentifier(run_name=str(business_date), run_time=_run_time(business_date)),
-    )
-    by_name = {result.expectation_config.meta["check"]: result for result in outcome.results}
-    return [_result(suite, check, by_name[check.name], frame) for check in suite.checks]
+    with source.open(suite.batch) as (batch, parameters):
+        definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=expectations))
+        outcome = definition.run(
+            batch_parameters=parameters,
+            result_format={"result_format": "SUMMARY", "partial_unexpected_count": SAMPLES, **source.result_options(suite.batch)},
+            run_id=RunIdentifier(run_name=str(business_date), run_time=_run_time(business_date)),
+        )
+        by_name = {result.expectation_config.meta["check"]: result for result in outcome.results}
+        row = source.only_row() if suite.batch.is_one_row else None
+        return [_result(suite, check, by_name[check.name], source, row) for check in suite.checks]
 
 
 def _expectation(check: Check) -> Any:
@@ -99,7 +101,7 @@ def _expectation(check: Check) -> Any:
     )
 
 
-def _result(suite: Suite, check: Check, outcome: Any, frame: pd.DataFrame) -> CheckResult:
+def _result(suite: Suite, check: Check, outcome: Any, source: BatchSource, only_row: Row | None) -> CheckResult:
     seen = outcome.result
     counts_missing = check.expectation != NOT_NULL
     rows = seen["element_count"] - (seen.get("missing_count", 0) if counts_missing else 0) if seen else None
@@ -107,8 +109,10 @@ def _result(suite: Suite, check: Check, outcome: Any, frame: pd.DataFrame) -> Ch
         observed = f"the check could not be run: {_failure(outcome)}"
     elif rows == 0:
         observed = f"skipped: {check.when_empty}"
+    elif only_row is not None:
+        observed = _values(only_row, check)
     else:
-        observed = _observed(suite, check, seen, rows, frame)
+        observed = _observed(suite, check, seen, rows, source)
     return CheckResult(
         name=check.name,
         batch=suite.batch.name,
@@ -121,20 +125,25 @@ def _result(suite: Suite, check: Check, outcome: Any, frame: pd.DataFrame) -> Ch
     )
 
 
-def _observed(suite: Suite, check: Check, seen: dict[str, Any], rows: int, frame: pd.DataFrame) -> str:
-    if len(frame) == 1 and check.columns:
-        return ", ".join(f"{column} {frame[column].iloc[0]:.4g}" for column in check.columns)
+def _observed(suite: Suite, check: Check, seen: dict[str, Any], rows: int, source: BatchSource) -> str:
     broken = seen["unexpected_count"]
     if not broken:
         return "the one row keeps the rule" if rows == 1 else f"all {rows:,} rows keep the rule"
-    # On pandas the samples come with their positions in the frame, which name the rows at no cost.
-    positions = seen["partial_unexpected_index_list"]
-    samples = "; ".join(
-        " ".join(str(frame[key].iloc[at]) for key in suite.batch.keys)
-        + f" ({', '.join(f'{column} {frame[column].iloc[at]}' for column in check.columns)})"
-        for at in positions
-    )
-    return f"{broken:,} of {rows:,} rows ({100 * broken / rows:.3g} %) break the rule, such as {samples}"
+    samples = sorted(f"{' '.join(_shown(row[key]) for key in suite.batch.keys)} ({_values(row, check)})" for row in source.samples(seen))
+    return f"{broken:,} of {rows:,} rows ({100 * broken / rows:.3g} %) break the rule, such as {'; '.join(samples)}"
+
+
+def _values(row: Row, check: Check) -> str:
+    return ", ".join(f"{column} {_shown(row[column])}" for column in check.columns)
+
+
+def _shown(value: Any) -> str:
+    """A value in words, the same whatever type an engine or pandas gave it."""
+    if value is None or value != value:
+        return "empty"
+    if isinstance(value, Real | Decimal):
+        return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+    return str(value)
 
 
 def _failure(outcome: Any) -> str:

@@ -14,13 +14,13 @@ def git_revision(folder: Path) -> str:
     """The short hash of the commit a folder is at.
 
     Returns:
-        The hash, with `+` after it where something in the folder is not committed; `unknown` outside git, before the
-        first commit, or where there is no git.
+        The hash, with `+` after it where something in the folder is not committed. Outside git, before the first commit, or where
+        there is no git: what `SPLITMILE_REVISION` says, as an image does that was built of a commit, or else `unknown`.
     """
     revision = _git(folder, "rev-parse", "--short", "HEAD")
     changes = _git(folder, "status", "--porcelain", "--", ".")
     if not revision or changes is None:
-        return UNKNOWN
+        return os.environ.get("SPLITMILE_REVISION") or UNKNOWN
     return f"{revision}+" if changes else revision
 
 

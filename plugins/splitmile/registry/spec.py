@@ -20,6 +20,16 @@ _FRACTION = re.compile(r"\s*\d+\s*/\s*\d+\s*")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
+# The view of an experiment is marts.experiment_ID, and these tables are there already.
+_TABLES = ("exposures_daily", "moments", "unit_metrics", "units")
+
+
+def _names_no_table(experiment_id: str) -> str:
+    if experiment_id in _TABLES:
+        raise ValueError(f"the experiment's view would have the name of the table marts.experiment_{experiment_id}; take another id")
+    return experiment_id
+
+
 def _fits(size: int) -> Callable[[str], str]:
     # Redshift counts bytes, and a Korean syllable is three of them.
     def check(text: str) -> str:
@@ -133,9 +143,10 @@ class MetricsSpec(_Part):
 class ExperimentSpec(_Part):
     """An experiment of a Splitmile registry: one file, named after its id."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)] = Field(
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=100), AfterValidator(_names_no_table)] = Field(
         description="lower-case letters, digits and underscores, beginning with a letter, and the file's own name without .yaml",
         examples=["dispatch_ranking"],
+        json_schema_extra={"not": {"enum": [*_TABLES]}},
     )
     title: _text(512) = Field(description="one line that says what is tried", examples=["Dispatch ranks couriers by predicted arrival"])  # type: ignore[valid-type]
     owner: _text(256) = Field(description="whom to ask: a person or a team", examples=["dispatch-team@example.com"])  # type: ignore[valid-type]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from splitmile.settings import Settings
 from splitmile.transform import dbt
-from splitmile.warehouse import open_warehouse
+from splitmile.warehouse import RedshiftAccess, Warehouse, open_warehouse, retried_on_conflict
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -45,7 +46,7 @@ class TransformReport:
     models: tuple[ModelRun, ...]
 
 
-def build_marts(settings: Settings, business_date: date) -> TransformReport:
+def build_marts(settings: Settings, business_date: date, access: RedshiftAccess | None = None) -> TransformReport:
     """Build and test every model as of a business date; running it again gives the same rows.
 
     No session of the warehouse may be open in this process meanwhile: DuckDB has one writer.
@@ -53,17 +54,17 @@ def build_marts(settings: Settings, business_date: date) -> TransformReport:
     Raises:
         TransformFailed: A model or test failed. What had changed stays pending, so the next run replays it.
     """
-    manifest = dbt.parse(settings)
+    manifest = dbt.parse(settings, access)
     fingerprint = _fingerprint(manifest, settings)
-    with open_warehouse(settings) as warehouse:
+    with open_warehouse(settings, access, "build_marts") as warehouse:
         pending = warehouse.fetch(
-            "select min(business_date) as first_date, max(changed_at) as last_change from ops.changed_dates "
-            "where transformed_at is null and business_date <= ?",
+            "select load_id, min(business_date) as first_date from ops.changed_dates "
+            "where transformed_at is null and business_date <= ? group by load_id",
             [business_date],
-        )[0]
+        )
         # A run that failed half-way may have rebuilt everything or nothing: only successful ones tell the measures in the table.
         known = warehouse.fetch("select fingerprint from ops.transform_runs where status = 'success' order by ran_at desc limit 1")
-    replay_from = min(pending["first_date"] or business_date, business_date)
+    replay_from = min([business_date, *(load["first_date"] for load in pending)])
     is_full_refresh = bool(known) and known[0]["fingerprint"] != fingerprint
     variables = {
         **dbt.project_vars(settings),
@@ -71,33 +72,42 @@ def build_marts(settings: Settings, business_date: date) -> TransformReport:
         "replay_from": replay_from.isoformat(),
     }
     arguments = ["build", "--exclude-resource-type=unit_test", *(["--full-refresh"] if is_full_refresh else [])]
-    result = dbt.invoke(settings, arguments, variables, manifest=manifest)
+    result = dbt.invoke(settings, arguments, variables, manifest=manifest, access=access)
     models = tuple(ModelRun(r.node.name, str(r.status), round(r.execution_time, 3)) for r in result.results)
+    report = TransformReport(business_date, replay_from, is_full_refresh, models)
+    with open_warehouse(settings, access, "build_marts") as warehouse:
+        _record(warehouse, report, fingerprint, [load["load_id"] for load in pending])
+    return report
+
+
+@retried_on_conflict
+def _record(warehouse: Warehouse, report: TransformReport, fingerprint: str, loads: Sequence[str]) -> None:
+    """Keep what ran, and mark the changes of the loads that it has taken up; those of loads that ended meanwhile stay pending."""
     now = datetime.now(UTC).replace(tzinfo=None)
     run_id = uuid.uuid4().hex
-    with open_warehouse(settings) as warehouse, warehouse.transaction():
+    with warehouse.transaction():
         warehouse.append(
             "ops.transform_runs",
             [
                 {
                     "run_id": run_id,
-                    "business_date": business_date,
-                    "replay_from": replay_from,
+                    "business_date": report.business_date,
+                    "replay_from": report.replay_from,
                     "fingerprint": fingerprint,
                     "model": model.name,
                     "status": model.status,
                     "seconds": model.seconds,
                     "ran_at": now,
                 }
-                for model in models
+                for model in report.models
             ],
         )
-        if pending["last_change"] is not None:
+        if loads:
             warehouse.execute(
-                "update ops.changed_dates set transformed_at = ? where transformed_at is null and business_date <= ? and changed_at <= ?",
-                [now, business_date, pending["last_change"]],
+                "update ops.changed_dates set transformed_at = ? where transformed_at is null and business_date <= ? "
+                f"and load_id in ({', '.join('?' for _ in loads)})",
+                [now, report.business_date, *loads],
             )
-    return TransformReport(business_date, replay_from, is_full_refresh, models)
 
 
 def _fingerprint(manifest: Manifest, settings: Settings) -> str:

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from splitmile.errors import TransformFailed
 from splitmile.settings import Settings
+from splitmile.warehouse import RedshiftAccess
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
+
+_DATABASE = "SPLITMILE_DBT_REDSHIFT_DATABASE"
 
 
 def project_environment(settings: Settings) -> dict[str, str]:
@@ -33,8 +36,15 @@ def project_vars(settings: Settings) -> dict[str, Any]:
     return {"timezone": settings.business_day.timezone, "cutover_hour": settings.business_day.cutover_hour}
 
 
-def parse(settings: Settings) -> Manifest:
+def parse(settings: Settings, access: RedshiftAccess | None = None) -> Manifest:
     """The project's manifest, parsed again only after one of its files changed.
+
+    Nothing is connected to. The name of the database is part of the manifest, and all that is taken from `access`: a password that
+    rotates changes nothing here.
+
+    Args:
+        settings: Say where the project is, and which engine it is parsed for.
+        access: Of the Redshift that the models are to be built on; not needed to read the metrics.
 
     Raises:
         TransformFailed: dbt cannot parse the project or the metrics folder; dbt's words say where.
@@ -42,7 +52,7 @@ def parse(settings: Settings) -> Manifest:
     metrics = settings.path(settings.metrics_dir)
     if not metrics.is_dir():
         raise TransformFailed(f"{metrics} is no folder; metrics_dir must name a folder of dbt metric files (docs/metrics.md)")
-    return _parse(settings, _state_of_files(settings))
+    return _parse(settings, access.database if access else None, _state_of_files(settings))
 
 
 def manifest_document(settings: Settings) -> dict[str, Any]:
@@ -54,7 +64,8 @@ def manifest_document(settings: Settings) -> dict[str, Any]:
     Raises:
         TransformFailed: As in `parse`.
     """
-    key = [version("dbt-core"), project_environment(settings), project_vars(settings), _state_of_files(settings)]
+    engine = settings.warehouse.engine
+    key = [version("dbt-core"), engine, project_environment(settings), project_vars(settings), _state_of_files(settings)]
     target = settings.dbt_target_dir / f"parsed-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}.json"
     if not target.is_file():
         manifest = parse(settings)
@@ -68,7 +79,14 @@ def manifest_document(settings: Settings) -> dict[str, Any]:
     return document
 
 
-def invoke(settings: Settings, arguments: Sequence[str], variables: Mapping[str, Any], *, manifest: Manifest | None = None) -> Any:
+def invoke(
+    settings: Settings,
+    arguments: Sequence[str],
+    variables: Mapping[str, Any],
+    *,
+    manifest: Manifest,
+    access: RedshiftAccess | None = None,
+) -> Any:
     """Run one dbt command in this process and return its result.
 
     Everything that dbt has to say goes to `dbt.log` in the state folder's `dbt`; its errors are raised.
@@ -76,21 +94,35 @@ def invoke(settings: Settings, arguments: Sequence[str], variables: Mapping[str,
     Raises:
         TransformFailed: The command ended with an error; the message has the failed nodes in dbt's words.
     """
+    redshift = settings.warehouse.redshift
+    session = {"analyst_role": redshift.analyst_role or "", "statement_timeout_ms": redshift.statement_timeout_seconds * 1000}
+    return _run(settings, arguments, {**session, **variables}, _log_in(access) if access else {}, manifest)
+
+
+def _run(
+    settings: Settings,
+    arguments: Sequence[str],
+    variables: Mapping[str, Any],
+    log_in: Mapping[str, str],
+    manifest: Manifest | None = None,
+) -> Any:
     # Imported here: dbt takes seconds to import, and most commands never need it.
     from dbt.cli.main import dbtRunner
 
     project = settings.path(settings.dbt_project_dir)
     target = settings.dbt_target_dir
     target.mkdir(parents=True, exist_ok=True)
-    with _environment(project_environment(settings)), _closed_connections():
+    with _environment({**project_environment(settings), **log_in}), _closed_connections(settings):
         outcome = dbtRunner(manifest=manifest).invoke(
             [
                 "--quiet",
                 "--log-level=none",
+                "--log-level-file=debug",
                 f"--log-path={target}",
                 *arguments,
                 f"--project-dir={project}",
                 f"--profiles-dir={project}",
+                f"--target={settings.warehouse.engine}",
                 f"--target-path={target}",
                 f"--vars={json.dumps(dict(variables))}",
             ]
@@ -105,8 +137,21 @@ def invoke(settings: Settings, arguments: Sequence[str], variables: Mapping[str,
 
 
 @lru_cache(maxsize=4)
-def _parse(settings: Settings, _files: tuple[tuple[str, int], ...]) -> Manifest:
-    return invoke(settings, ["parse"], project_vars(settings))
+def _parse(settings: Settings, database: str | None, _files: tuple[tuple[str, int], ...]) -> Manifest:
+    return _run(settings, ["parse"], project_vars(settings), {_DATABASE: database} if database else {})
+
+
+def _log_in(access: RedshiftAccess) -> dict[str, str]:
+    """The environment variables by which `profiles.yml` reaches Redshift."""
+    return {
+        "SPLITMILE_DBT_REDSHIFT_HOST": access.host,
+        "SPLITMILE_DBT_REDSHIFT_PORT": str(access.port),
+        _DATABASE: access.database,
+        "SPLITMILE_DBT_REDSHIFT_USER": access.user,
+        "SPLITMILE_DBT_REDSHIFT_SSLMODE": access.sslmode,
+        "SPLITMILE_DBT_QUERY_GROUP": "splitmile:build_marts",
+        "DBT_ENV_SECRET_SPLITMILE_REDSHIFT_PASSWORD": access.password,
+    }
 
 
 def _state_of_files(settings: Settings) -> tuple[tuple[str, int], ...]:
@@ -130,11 +175,12 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _closed_connections() -> Iterator[None]:
-    """Let go of DuckDB's file at the end: the adapter keeps it open for the life of the process."""
+def _closed_connections(settings: Settings) -> Iterator[None]:
+    """Let go of DuckDB's file at the end: the adapter keeps it open for the life of the process. Redshift's sessions dbt ends itself."""
     try:
         yield
     finally:
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        if settings.warehouse.engine == "duckdb":
+            from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-        DuckDBConnectionManager.close_all_connections()
+            DuckDBConnectionManager.close_all_connections()

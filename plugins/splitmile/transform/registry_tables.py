@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from splitmile.registry.plan import Registry
-from splitmile.warehouse import Row, Warehouse
+from splitmile.warehouse import Row, Warehouse, retried_on_conflict
 
 
+@retried_on_conflict
 def sync_registry(warehouse: Warehouse, registry: Registry, revision: str) -> None:
     """Replace the registry's tables, all in one transaction.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,17 +12,18 @@ import pandas as pd
 
 from splitmile.errors import WarehouseBusy, WarehouseError
 from splitmile.settings import Settings
-from splitmile.warehouse import duckdb_loading
 from splitmile.warehouse.interface import Row
-from splitmile.warehouse.loading import ColumnRule, IncomingFile
-
-_NAME = re.compile(r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$")
+from splitmile.warehouse.judging import JudgingStage
+from splitmile.warehouse.loading import ColumnRule
+from splitmile.warehouse.names import plain_names
 
 
 class DuckDBWarehouse:
     """A session on the DuckDB file of an installation."""
 
     engine: Literal["duckdb"] = "duckdb"
+    sqlalchemy_url = None
+    session_statements = ()
 
     def __init__(self, settings: Settings) -> None:
         """Open the file, waiting for another writer to end.
@@ -54,8 +54,7 @@ class DuckDBWarehouse:
         if not rows:
             return
         columns = list(rows[0])
-        if not all(_NAME.match(name) for name in [table, *columns]):
-            raise WarehouseError(f"{table} ({', '.join(columns)}) is no plain table and column names")
+        plain_names(table, *columns)
         marks = ", ".join("?" for _ in columns)
         statement = f"insert into {table} ({', '.join(columns)}) values ({marks})"
         try:
@@ -64,7 +63,7 @@ class DuckDBWarehouse:
             raise WarehouseError(f"{statement}: {error}") from error
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, locked: Sequence[str] = ()) -> Iterator[None]:  # noqa: ARG002 (one writer needs no locks)
         """See `Warehouse.transaction`."""
         self._connection.begin()
         try:
@@ -79,15 +78,14 @@ class DuckDBWarehouse:
         day = self._settings.business_day
         return f"cast(timezone('{day.timezone}', timezone('UTC', {instant})) - interval {day.cutover_hour} hour as date)"
 
-    def file_columns(self, file: IncomingFile) -> tuple[str, ...]:
-        """See `Warehouse.file_columns`."""
-        return duckdb_loading.file_columns(self._connection, file)
-
-    def stage_file(self, table: str, file: IncomingFile, columns: Sequence[ColumnRule]) -> None:
-        """See `Warehouse.stage_file`."""
-        if not all(_NAME.match(name) for name in [table, *(column.name for column in columns)]):
-            raise WarehouseError(f"{table} ({', '.join(column.name for column in columns)}) is no plain table and column names")
-        duckdb_loading.stage_file(self._connection, table, file, columns)
+    @contextmanager
+    def stage(self, columns: Sequence[ColumnRule], load_id: str) -> Iterator[JudgingStage]:  # noqa: ARG002 (leaves no trace)
+        """See `Warehouse.stage`."""
+        stage = JudgingStage(self._connection, columns)
+        try:
+            yield stage
+        finally:
+            stage.drop()
 
     def close(self) -> None:
         """See `Warehouse.close`."""

@@ -26,6 +26,32 @@ class ColumnTypeUnfit(WarehouseError):
     """A typed file holds a column in a type that cannot be read as what the rule asks for."""
 
 
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """What a file turned out to hold.
+
+    Attributes:
+        row_count: All rows.
+        rejected_count: Those that break a rule.
+        last_line: Of a text file the number of the last line that is a row; 0 where there is none.
+        last_reason: What is wrong with that row; none where it is good.
+    """
+
+    row_count: int
+    rejected_count: int
+    last_line: int
+    last_reason: str | None
+
+    @property
+    def good_count(self) -> int:
+        """Rows that break no rule."""
+        return self.row_count - self.rejected_count
+
+
+class LoadIncomplete(WarehouseError):
+    """The warehouse took other rows than were handed to it; nothing of them is kept."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnRule:
     """What the values of one column must be.

@@ -1,19 +1,21 @@
-"""The tables that Splitmile itself writes; dbt makes all others. Each statement can be run again."""
+"""The tables that Splitmile itself writes; dbt makes all others."""
 
 from __future__ import annotations
 
-SCHEMAS = ("raw", "ops", "registry", "results")
+from splitmile.warehouse.interface import Warehouse
+
+SCHEMAS = ("landing", "ops", "registry", "results")
 
 _PROVENANCE = """
         partition_date date not null, object_key varchar(1024) not null, etag varchar(128) not null, line_number bigint not null,
         load_id varchar(64) not null"""
 
 TABLES: dict[str, str] = {
-    "raw.exposures": f"""
+    "landing.exposures": f"""
         exposure_id varchar(128) not null, experiment_id varchar(128) not null, variant varchar(128) not null,
         unit_type varchar(32) not null, unit_id varchar(128) not null, exposed_at timestamp not null, attributes varchar(4096),
         {_PROVENANCE}""",
-    "raw.deliveries": f"""
+    "landing.deliveries": f"""
         delivery_id varchar(128) not null, courier_id varchar(128), store_id varchar(128) not null, customer_id varchar(128),
         zone_id varchar(128), ordered_at timestamp not null, assigned_at timestamp, picked_up_at timestamp, delivered_at timestamp,
         promised_at timestamp, cancelled_at timestamp, status varchar(32) not null, distance_m bigint, fee_krw bigint,
@@ -75,6 +77,21 @@ TABLES: dict[str, str] = {
         as_of_date date not null, content_hash varchar(64) not null, decision varchar(32) not null, scorecard varchar(65535) not null""",
 }
 
+REDSHIFT_KEYS: dict[str, str] = {
+    # The staging models number the versions of each event by its id: rows of one id lie on one slice, so nothing moves. A run reads and
+    # replaces whole partitions, which lie together in blocks.
+    "landing.exposures": "distkey (exposure_id) compound sortkey (partition_date)",
+    "landing.deliveries": "distkey (delivery_id) compound sortkey (partition_date)",
+    # Small, and joined to everything: a copy on each node.
+    "registry.experiments": "diststyle all",
+    "registry.variants": "diststyle all",
+    "registry.experiment_metrics": "diststyle all",
+    # Read by experiment and date, by pages and analysts.
+    "results.experiment_results": "diststyle auto compound sortkey (as_of_date, experiment_id)",
+    "results.scorecards": "diststyle auto compound sortkey (as_of_date, experiment_id)",
+}
+"""How Redshift spreads and sorts the rows; a table that is not named is left to it. docs/scaling.md has the reasons in full."""
+
 VIEWS: dict[str, str] = {
     "results.latest_experiment_results": """
         select r.* from results.experiment_results r
@@ -85,3 +102,23 @@ VIEWS: dict[str, str] = {
         ) s on s.computation_id = r.computation_id and s.experiment_id = r.experiment_id and s.as_of_date = r.as_of_date
         where s.recency = 1""",
 }
+
+
+def create_tables(warehouse: Warehouse) -> None:
+    """Create what is missing of the schemas, tables and views that Splitmile itself writes.
+
+    One look tells what is there: on Redshift each statement costs a round trip, and concurrent sessions that create the same view conflict.
+    """
+    schemas = ", ".join(f"'{schema}'" for schema in SCHEMAS)
+    rows = warehouse.fetch(f"select table_schema, table_name from information_schema.tables where table_schema in ({schemas})")
+    there = {f"{row['table_schema']}.{row['table_name']}" for row in rows}
+    if not {*TABLES, *VIEWS} - there:
+        return
+    is_redshift = warehouse.engine == "redshift"
+    for schema in SCHEMAS:
+        warehouse.execute(f"create schema if not exists {schema}")
+    for name, columns in TABLES.items():
+        warehouse.execute(f"create table if not exists {name} ({columns}) {REDSHIFT_KEYS.get(name, '') if is_redshift else ''}")
+    for name, query in VIEWS.items():
+        # Late binding: a table may be replaced below the view.
+        warehouse.execute(f"create or replace view {name} as {query} {'with no schema binding' if is_redshift else ''}")

@@ -1,4 +1,4 @@
-"""Files into DuckDB: every row typed and judged in one set-based statement, none of them in Python."""
+"""Files into a stage: every row typed and judged by DuckDB in one set-based statement, none of them in Python."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from splitmile.errors import WarehouseError
+from splitmile.warehouse.interface import Row
 from splitmile.warehouse.loading import (
     BLANK_LINE,
     UNREADABLE_CHARACTER,
@@ -16,7 +17,9 @@ from splitmile.warehouse.loading import (
     ColumnTypeUnfit,
     FileUnreadable,
     IncomingFile,
+    StagedFile,
 )
+from splitmile.warehouse.names import plain_names
 
 _SQL_TYPES: dict[ColumnType, str] = {"text": "varchar", "instant": "timestamp", "integer": "bigint", "json": "varchar"}
 
@@ -39,46 +42,81 @@ _LINES = """
         nullstr = '\x02', new_line = '\\n', max_line_size = 16777216, hive_partitioning = false)"""
 
 
-def file_columns(connection: duckdb.DuckDBPyConnection, file: IncomingFile) -> tuple[str, ...]:
-    """See `Warehouse.file_columns`."""
-    if file.layout == "csv":
-        return file.header
-    if file.layout == "parquet":
-        return tuple(_parquet_types(connection, file))
-    keys = _run(
-        connection,
-        file,
-        f"select distinct unnest(json_keys(line)) as name from ({_LINES}) "
-        "where json_valid(line) and json_type(line) = 'OBJECT' order by name",
-    )
-    return tuple(name for (name,) in keys)
+class JudgingStage:
+    """A stage in DuckDB; see `Stage`. For DuckDB itself it is the whole way, for Redshift the first half."""
 
+    table = "feed_stage"
+    rejected = f"(select object_key, line_number, reason from {table} where reason is not null) as rejected"
 
-def stage_file(connection: duckdb.DuckDBPyConnection, table: str, file: IncomingFile, columns: Sequence[ColumnRule]) -> None:
-    """See `Warehouse.stage_file`."""
-    typed = ", ".join(f"{column.name} {_SQL_TYPES[column.type]}" for column in columns)
-    connection.execute(
-        f"create temporary table if not exists {table} "
-        f"(object_key varchar, etag varchar, line_number bigint, reason varchar, row_text varchar, {typed})"
-    )
-    rows = {"csv": _csv_rows, "jsonl": _jsonl_rows, "parquet": _parquet_rows}[file.layout](connection, file, columns)
-    values = ", ".join(f"{_value(column)} as {column.name}" for column in columns)
-    faults = ", ".join(_fault(column) for column in columns)
-    names = ", ".join(column.name for column in columns)
-    _run(
-        connection,
-        file,
-        f"""
-        insert into {table} (object_key, etag, line_number, reason, row_text, {names})
-        with found as ({rows}),
-        typed as (select line_number, row_text, row_fault, {", ".join(f"found_{c.name}" for c in columns)}, {values} from found),
-        judged as (select *, left(coalesce(row_fault, nullif(concat_ws('; ', {faults}), '')), 255) as reason from typed)
-        select ?, ?, line_number, reason, case when reason is not null then left(row_text, 1000) end, {names} from judged""",
-        file.object_key,
-        file.etag,
-    )
-    if file.line_count is not None:
-        _check_line_count(connection, file)
+    def __init__(self, connection: duckdb.DuckDBPyConnection, columns: Sequence[ColumnRule]) -> None:
+        """Make the temporary table, in place of one that an earlier load of the session left.
+
+        Args:
+            connection: Its time zone is UTC.
+            columns: The rules by which rows are judged.
+        """
+        plain_names(self.table, *(column.name for column in columns))
+        self._connection, self._columns = connection, columns
+        typed = ", ".join(f"{column.name} {_SQL_TYPES[column.type]}" for column in columns)
+        self.drop()
+        connection.execute(
+            f"create temporary table {self.table} "
+            f"(object_key varchar, etag varchar, line_number bigint, reason varchar, row_text varchar, {typed})"
+        )
+
+    def file_columns(self, file: IncomingFile) -> tuple[str, ...]:
+        """See `Stage.file_columns`."""
+        if file.layout == "csv":
+            return file.header
+        if file.layout == "parquet":
+            return tuple(_parquet_types(self._connection, file))
+        keys = _run(
+            self._connection,
+            file,
+            f"select distinct unnest(json_keys(line)) as name from ({_LINES}) "
+            "where json_valid(line) and json_type(line) = 'OBJECT' order by name",
+        )
+        return tuple(name for (name,) in keys)
+
+    def add(self, file: IncomingFile) -> StagedFile:
+        """See `Stage.add`."""
+        rows = {"csv": _csv_rows, "jsonl": _jsonl_rows, "parquet": _parquet_rows}[file.layout](self._connection, file, self._columns)
+        values = ", ".join(f"{_value(column)} as {column.name}" for column in self._columns)
+        faults = ", ".join(_fault(column) for column in self._columns)
+        names = ", ".join(column.name for column in self._columns)
+        _run(
+            self._connection,
+            file,
+            f"""
+            insert into {self.table} (object_key, etag, line_number, reason, row_text, {names})
+            with found as ({rows}),
+            typed as (select line_number, row_text, row_fault, {", ".join(f"found_{c.name}" for c in self._columns)}, {values} from found),
+            judged as (select *, left(coalesce(row_fault, nullif(concat_ws('; ', {faults}), '')), 255) as reason from typed)
+            select ?, ?, line_number, reason, case when reason is not null then left(row_text, 1000) end, {names} from judged""",
+            file.object_key,
+            file.etag,
+        )
+        if file.line_count is not None:
+            _check_line_count(self._connection, file)
+        counts = f"""
+            select count(*) as row_count, count(reason) as rejected_count, coalesce(max(line_number), 0) as last_line,
+                arg_max(coalesce(reason, ''), line_number) as last_reason
+            from {self.table} where object_key = ?"""
+        ((rows, rejected, last_line, last_reason),) = self._connection.execute(counts, [file.object_key]).fetchall()
+        return StagedFile(rows, rejected, last_line, last_reason or None)
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """See `Stage.fetch`."""
+        cursor = self._connection.execute(sql, list(parameters))
+        columns = [column[0] for column in cursor.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+    def complete(self) -> None:
+        """See `Stage.complete`: the session reads the table already."""
+
+    def drop(self) -> None:
+        """Remove the table."""
+        self._connection.execute(f"drop table if exists {self.table}")
 
 
 def _csv_rows(_: duckdb.DuckDBPyConnection, file: IncomingFile, columns: Sequence[ColumnRule]) -> str:
@@ -179,7 +217,9 @@ def _parquet_types(connection: duckdb.DuckDBPyConnection, file: IncomingFile) ->
 
 
 def _found(column: ColumnRule, field: str) -> str:
-    return f"case when row_fault is null then nullif({field}, '') end as found_{column.name}"
+    # Redshift takes no notice of blanks at the end when it compares text, so no two ids may differ by them.
+    empty = f"nullif(rtrim({field}, ' '), '')" if column.type == "text" else f"nullif({field}, '')"
+    return f"case when row_fault is null then {empty} end as found_{column.name}"
 
 
 def _value(column: ColumnRule) -> str:

@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.11 python3 python; do "$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo test setup up down clean lint types imports sql unit e2e requirements pictures
+.PHONY: help demo test setup up down clean lint types imports sql unit e2e redshift test-redshift scaling requirements pictures
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,10 +44,24 @@ sql: setup ## Style of SQL
 	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
 
 unit: setup ## Tests of every part: Python, dbt, DAGs
-	$(BIN)/pytest -q -m "not slow"
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
 
 e2e: setup ## The whole way, slow: a scheduler from S3 to the digest
-	$(BIN)/pytest -q -m slow
+	$(BIN)/pytest -q -n 2 --dist loadfile -m slow
+
+export HOST
+
+redshift: setup ## Start the stand-in for Amazon Redshift, with an S3 beside it, until Ctrl-C
+	@PYTHONPATH=tests $(BIN)/python -m redshift_standin
+
+test-redshift: setup ## The tests of Redshift on a real one: make test-redshift HOST=… (CONTRIBUTING.md has the variables)
+	@for name in HOST REDSHIFT_TEST_PASSWORD REDSHIFT_TEST_BUCKET; do \
+		test -n "$${!name:-}" || { echo "make test-redshift needs $$name; CONTRIBUTING.md says what it is."; exit 2; }; \
+	done
+	REDSHIFT_TEST_HOST="$$HOST" $(BIN)/pytest -q -m redshift
+
+scaling: setup ## Measure small days and write docs/scaling.md anew, some minutes
+	@$(BIN)/python -m benchmarks.scaling
 
 requirements: ## Resolve pyproject.toml anew into the hashed requirements files
 	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -q -o requirements.txt

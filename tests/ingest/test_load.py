@@ -128,7 +128,7 @@ def test_a_corrected_partition_replaces_the_old_one_and_no_other(store: ObjectSt
     other = date(2026, 3, 3)
     load_partition(store, warehouse, settings, put(store, settings, "deliveries", "a.csv", as_csv([delivery(9)]), other))
     first = load_partition(store, warehouse, settings, put(store, settings, "deliveries", "a.csv", as_csv([delivery(1), delivery(2)])))
-    store.delete("feeds/deliveries/date=2026-03-02/a.csv")
+    store.delete(f"{settings.feeds.prefix}/deliveries/date=2026-03-02/a.csv")
     second = load_partition(store, warehouse, settings, put(store, settings, "deliveries", "b.csv", as_csv([delivery(2, fee_krw=1)])))
     assert first.load_id != second.load_id
     assert [(row["delivery_id"], row["fee_krw"]) for row in loaded(warehouse)] == [("d2", 1), ("d9", 4500)]

@@ -43,14 +43,14 @@ def test_a_loaded_partition_is_changed_by_another_object_another_content_or_one_
     assert _changed(store, warehouse, settings) == []
     put(store, settings, "deliveries", "b.csv", as_csv([delivery(1)]))
     assert _changed(store, warehouse, settings) == ["deliveries/date=2026-03-02"]
-    store.delete("feeds/deliveries/date=2026-03-02/b.csv")
+    store.delete(f"{settings.feeds.prefix}/deliveries/date=2026-03-02/b.csv")
     assert _changed(store, warehouse, settings) == []
     put(store, settings, "exposures", "a.csv", as_csv([exposure(1)]))
     assert _changed(store, warehouse, settings) == ["exposures/date=2026-03-02"]
     put(store, settings, "exposures", "_SUCCESS", b"")
     put(store, settings, "exposures", "a.csv", as_csv([exposure(0)]))
     assert _changed(store, warehouse, settings) == []
-    store.delete("feeds/deliveries/date=2026-03-02/a.csv")
+    store.delete(f"{settings.feeds.prefix}/deliveries/date=2026-03-02/a.csv")
     assert find_changed_partitions(store, warehouse, settings, DAY) == [FeedPartition("deliveries", DAY)]
 
 

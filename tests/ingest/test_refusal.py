@@ -151,7 +151,7 @@ def test_a_partition_that_lost_more_than_half_blocks_or_warns(store: ObjectStore
 
 def test_a_partition_whose_objects_vanished(store: ObjectStore, warehouse: Warehouse, settings: Settings) -> None:
     load_partition(store, warehouse, settings, put(store, settings, "deliveries", "a.csv", as_csv([delivery(0)])))
-    store.delete("feeds/deliveries/date=2026-03-02/a.csv")
+    store.delete(f"{settings.feeds.prefix}/deliveries/date=2026-03-02/a.csv")
     (vanished,) = find_changed_partitions(store, warehouse, settings, DAY)
     assert vanished.objects == ()
     with pytest.raises(PartitionShrunk, match="has 0 rows where 1 were loaded before"):

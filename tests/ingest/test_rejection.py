@@ -54,7 +54,7 @@ def test_each_rule_puts_the_row_aside(store: ObjectStore, warehouse: Warehouse, 
     for at, (kept, (_, reason)) in enumerate(zip(rejected, broken, strict=True)):
         assert kept["reason"].startswith(reason)
         assert (kept["feed"], kept["load_id"]) == (feed, report.load_id)
-        assert (kept["object_key"], kept["line_number"]) == (f"feeds/{feed}/date=2026-03-02/{name}", first_line + at)
+        assert (kept["object_key"], kept["line_number"]) == (f"{settings.feeds.prefix}/{feed}/date=2026-03-02/{name}", first_line + at)
         assert "2026-03-02T03:0" in kept["row_text"]
 
 
@@ -121,7 +121,7 @@ def test_over_the_share_the_old_partition_stays_and_the_message_sums_up(
     with pytest.raises(TooManyRejected) as refused:
         load_partition(store, warehouse, settings, partition)
     message = str(refused.value)
-    assert f"s3://{store.bucket}/feeds/deliveries/date=2026-03-02/: 4 of 6 rows break the contract, 66.67%" in message
+    assert f"s3://{store.bucket}/{settings.feeds.prefix}/deliveries/date=2026-03-02/: 4 of 6 rows break the contract, 66.67%" in message
     assert "3 × status: is none of delivered, cancelled, failed, in_progress; 1 × fee_krw: is not an integer of 64 bits." in message
     assert "First: feeds/deliveries/date=2026-03-02/a.csv:3 status: is none of" in message
     assert "(found 'lost')" in message

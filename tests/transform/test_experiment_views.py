@@ -83,8 +83,6 @@ def place(settings: Settings, access: RedshiftAccess | None) -> Place:
     with open_warehouse(settings, access) as warehouse:
         _register(warehouse, "short", FIRST, ("orders", "cancellation_rate"))
         _register(warehouse, "long", MUCH_LATER, ("orders",))
-        # The view of an experiment of this name would take the place of a table.
-        _register(warehouse, "units", MUCH_LATER, ("orders",))
         for experiment_id in ("short", "long"):
             exposures = [
                 {

@@ -1,0 +1,1 @@
+"""Measurements that a person starts; docs/scaling.md shows what they found."""

@@ -91,6 +91,7 @@ def test_bytes_that_are_no_utf8(bench: Bench) -> None:
         ("bzip2", bz2.compress(b"1\n2\n")),
         ("zstd", pa.Codec("zstd").compress(b"1\n2\n", asbytes=True)),
     ],
+    ids=["gzip", "bzip2", "zstd"],
 )
 def test_compressed_files(bench: Bench, option: str, compressed: bytes) -> None:
     bench.query("create table t (a integer)")

@@ -29,7 +29,9 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=5439, help="on the loopback address; 0 takes a free one (%(default)s)")
     arguments = parser.parse_args()
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT as well: a shell starts what it runs in the background with it ignored.
+    for end in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(end, _interrupt)
     began = time.monotonic()
     state: Path = arguments.state_dir.resolve()
     try:

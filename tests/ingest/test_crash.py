@@ -12,7 +12,7 @@ from ingest.feed_rows import DAY, as_csv, as_jsonl, delivery, everything, put
 from splitmile.errors import WarehouseError
 from splitmile.ingest import complete_new_dates, load_partition, mark_emitted
 from splitmile.object_store import ObjectStore
-from splitmile.settings import Feeds, Settings
+from splitmile.settings import Settings
 from splitmile.warehouse import Stage, Warehouse
 
 STATEMENTS = ("execute", "fetch", "append", "file_columns", "add", "complete")
@@ -58,7 +58,7 @@ class _Steps:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"feeds": Feeds(bucket=settings.feeds.bucket, max_rejected_share=0.5)})
+    return settings.model_copy(update={"feeds": settings.feeds.model_copy(update={"max_rejected_share": 0.5})})
 
 
 def test_a_crash_between_any_two_steps_changes_nothing(store: ObjectStore, warehouse: Warehouse, settings: Settings) -> None:

@@ -11,7 +11,7 @@ import pytest
 from ingest.feed_rows import as_csv, as_jsonl, as_parquet, delivery, everything, exposure, loaded, put
 from splitmile.ingest import FeedName, TooManyRejected, load_partition
 from splitmile.object_store import ObjectStore
-from splitmile.settings import Feeds, Settings
+from splitmile.settings import Settings
 from splitmile.warehouse import Warehouse
 
 BROKEN: list[tuple[FeedName, dict[str, Any], str]] = [
@@ -36,7 +36,7 @@ BROKEN: list[tuple[FeedName, dict[str, Any], str]] = [
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """Half of the rows may be broken."""
-    return settings.model_copy(update={"feeds": Feeds(bucket=settings.feeds.bucket, max_rejected_share=0.5)})
+    return settings.model_copy(update={"feeds": settings.feeds.model_copy(update={"max_rejected_share": 0.5})})
 
 
 @pytest.mark.parametrize("feed", ["deliveries", "exposures"])
@@ -123,7 +123,7 @@ def test_over_the_share_the_old_partition_stays_and_the_message_sums_up(
     message = str(refused.value)
     assert f"s3://{store.bucket}/{settings.feeds.prefix}/deliveries/date=2026-03-02/: 4 of 6 rows break the contract, 66.67%" in message
     assert "3 × status: is none of delivered, cancelled, failed, in_progress; 1 × fee_krw: is not an integer of 64 bits." in message
-    assert "First: feeds/deliveries/date=2026-03-02/a.csv:3 status: is none of" in message
+    assert f"First: {settings.feeds.prefix}/deliveries/date=2026-03-02/a.csv:3 status: is none of" in message
     assert "(found 'lost')" in message
     assert everything(warehouse) == before
 

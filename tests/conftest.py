@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from splitmile.embedded_s3 import EmbeddedS3
 from splitmile.object_store import ObjectStore, StoreCredentials
 from splitmile.settings import Settings
 from splitmile.warehouse import RedshiftAccess, Warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    from redshift_standin.faults import Faults
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +92,14 @@ def redshift(s3: StoreCredentials, tmp_path_factory: pytest.TempPathFactory) -> 
         yield standin_target(standin, s3)
         # A client may swallow an error; a statement that the stand-in does not know stops the suite all the same.
         assert standin.refused == []
+
+
+@pytest.fixture
+def faults(redshift: RedshiftTarget) -> Faults:
+    """Switches for what shall go wrong next; a real cluster fails when it wants to."""
+    if redshift.standin is None:
+        pytest.skip("a real cluster fails when it wants to")
+    return redshift.standin.faults
 
 
 @pytest.fixture(scope="session")

@@ -11,17 +11,20 @@ import textwrap
 import threading
 from collections.abc import Iterator
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ingest.feed_rows import DAY, as_csv, as_parquet, delivery, everything, put
-from redshift_target import RedshiftTarget
 from splitmile.errors import WarehouseError
 from splitmile.ingest import FeedPartition, ObjectUnreadable, load_partition
 from splitmile.object_store import ObjectStore
 from splitmile.settings import Settings
 from splitmile.warehouse import IncomingFile, LoadIncomplete, RedshiftAccess, StagedFile, Warehouse, open_warehouse
 from splitmile.warehouse.redshift_stage import RedshiftStage
+
+if TYPE_CHECKING:
+    from redshift_standin.faults import Faults
 
 pytestmark = pytest.mark.redshift
 
@@ -104,11 +107,9 @@ def test_a_role_that_may_not_read(store: ObjectStore, access: RedshiftAccess, se
 
 @pytest.mark.usefixtures("is_as_before")
 def test_the_connection_breaks_during_copy(
-    store: ObjectStore, access: RedshiftAccess, settings: Settings, partition: FeedPartition, redshift: RedshiftTarget
+    store: ObjectStore, access: RedshiftAccess, settings: Settings, partition: FeedPartition, faults: Faults
 ) -> None:
-    if redshift.standin is None:
-        pytest.skip("a real cluster breaks when it wants to")
-    redshift.standin.faults.drop_connection_in_next_copy()
+    faults.drop_connection_in_next_copy()
     with open_warehouse(settings, access) as warehouse, pytest.raises(WarehouseError, match=r"copy feed_stage .*lost.*[Tt]ry again"):
         load_partition(store, warehouse, settings, partition)
 
@@ -150,11 +151,9 @@ def test_the_task_is_killed_between_copy_and_commit(
 
 
 def test_a_serialisation_failure_is_tried_again(
-    store: ObjectStore, warehouse: Warehouse, settings: Settings, partition: FeedPartition, redshift: RedshiftTarget
+    store: ObjectStore, warehouse: Warehouse, settings: Settings, partition: FeedPartition, faults: Faults
 ) -> None:
-    if redshift.standin is None:
-        pytest.skip("a real cluster fails when it wants to")
-    redshift.standin.faults.fail_next_commit()
+    faults.fail_next_commit()
     report = load_partition(store, warehouse, settings, partition)
     assert report.row_count == 3
     assert [row["delivery_id"] for row in everything(warehouse)["landing.deliveries"]] == ["d0", "d2", "d3"]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pytest
 
-from redshift_target import RedshiftTarget
 from splitmile.errors import SettingsInvalid, WarehouseConflict, WarehouseError
 from splitmile.settings import RedshiftSettings, Settings
 from splitmile.warehouse import RedshiftAccess, open_warehouse
 from splitmile.warehouse.redshift import RedshiftWarehouse
 from splitmile.warehouse.tables import REDSHIFT_KEYS, TABLES
+
+if TYPE_CHECKING:
+    from redshift_standin.faults import Faults
 
 pytestmark = pytest.mark.redshift
 
@@ -82,11 +85,9 @@ def test_a_certificate_of_strangers_is_not_trusted(settings: Settings, access: R
         RedshiftWarehouse(settings, access, "tests")
 
 
-def test_a_serialisation_failure_is_a_conflict(settings: Settings, access: RedshiftAccess, redshift: RedshiftTarget) -> None:
-    if redshift.standin is None:
-        pytest.skip("a real cluster fails when it wants to")
+def test_a_serialisation_failure_is_a_conflict(settings: Settings, access: RedshiftAccess, faults: Faults) -> None:
     with open_warehouse(settings, access) as warehouse:
-        redshift.standin.faults.fail_next_commit()
+        faults.fail_next_commit()
         with pytest.raises(WarehouseConflict, match="1023"), warehouse.transaction():
             warehouse.execute("delete from ops.feed_warnings")
         # The session goes on.

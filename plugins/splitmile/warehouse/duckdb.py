@@ -16,6 +16,7 @@ from splitmile.warehouse.interface import Row
 from splitmile.warehouse.judging import JudgingStage
 from splitmile.warehouse.loading import ColumnRule
 from splitmile.warehouse.names import plain_names
+from splitmile.warehouse.rows import rows_of
 
 
 class DuckDBWarehouse:
@@ -41,9 +42,7 @@ class DuckDBWarehouse:
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """See `Warehouse.fetch`."""
-        cursor = self._run(sql, parameters)
-        columns = [column[0] for column in cursor.description or ()]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        return rows_of(self._run(sql, parameters))
 
     def fetch_frame(self, sql: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """See `Warehouse.fetch_frame`."""

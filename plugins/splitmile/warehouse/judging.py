@@ -20,6 +20,7 @@ from splitmile.warehouse.loading import (
     StagedFile,
 )
 from splitmile.warehouse.names import plain_names
+from splitmile.warehouse.rows import rows_of
 
 _SQL_TYPES: dict[ColumnType, str] = {"text": "varchar", "instant": "timestamp", "integer": "bigint", "json": "varchar"}
 
@@ -107,9 +108,7 @@ class JudgingStage:
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """See `Stage.fetch`."""
-        cursor = self._connection.execute(sql, list(parameters))
-        columns = [column[0] for column in cursor.description or ()]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        return rows_of(self._connection.execute(sql, list(parameters)))
 
     def complete(self) -> None:
         """See `Stage.complete`: the session reads the table already."""

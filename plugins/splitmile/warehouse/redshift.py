@@ -21,6 +21,7 @@ from splitmile.warehouse.interface import Row
 from splitmile.warehouse.loading import ColumnRule
 from splitmile.warehouse.names import plain_names
 from splitmile.warehouse.redshift_stage import RedshiftStage
+from splitmile.warehouse.rows import rows_of
 
 # The protocol counts parameters in 16 bits; a statement may have 16 MB.
 _PARAMETERS_PER_STATEMENT = 30_000
@@ -59,9 +60,7 @@ class RedshiftWarehouse:
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """See `Warehouse.fetch`."""
-        cursor = self._run(sql, parameters)
-        columns = [column[0] for column in cursor.description]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        return rows_of(self._run(sql, parameters))
 
     def fetch_frame(self, sql: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """See `Warehouse.fetch_frame`."""

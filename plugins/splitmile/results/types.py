@@ -79,32 +79,58 @@ class SequentialEstimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
-    """Treatment minus control for one metric.
+class CovariateAdjustment:
+    """What a covariate measured before exposure did to an effect.
 
     Attributes:
-        metric, label, kind, role, direction, display_unit: From the plan.
+        theta: Coefficient of the covariate; `None` where it explains nothing that could be told.
+        variance_removed: Share of the effect's variance that is gone, as a fraction.
+        unadjusted: The relative effect without it.
+    """
+
+    theta: float | None
+    variance_removed: float | None
+    unadjusted: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class BayesianView:
+    """The relative effect as a posterior: normal prior around no effect, normal likelihood from the same moments.
+
+    Attributes:
+        chance_to_beat_control: Posterior probability that the treatment is better, in the metric's own direction.
+        expected_loss: Expected relative loss from choosing the treatment, as a fraction.
+        interval: Central credible interval of the relative effect.
+        prior_standard_deviation: Of the relative effect.
+    """
+
+    chance_to_beat_control: float
+    expected_loss: float
+    interval: Interval
+    prior_standard_deviation: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Treatment minus control for one metric: the numbers, without what an experiment's plan says of it.
+
+    Attributes:
+        metric, kind: Name and kind of the metric.
         segment: `all`, or one segment's name.
         control, treatment: Variants compared.
         n_control, n_treatment: Units counted on each side, those with no event included.
         control_value, treatment_value: The metric in each variant; `None` where undefined.
-        absolute, relative: Fixed-horizon effects.
-        degrees_of_freedom: Welch–Satterthwaite; `None` where there is no estimate.
-        method: The estimator, such as `welch` or `delta`.
+        absolute, relative: Fixed-horizon effects, adjusted by the covariate where there is one.
+        degrees_of_freedom: Welch–Satterthwaite, or those of the method; `None` where there is no estimate.
+        method: The estimator, such as `welch`, `delta`, `cuped`, `clustered quantile` or `cr2`.
         sequential: The anytime-valid counterpart; `None` where there is no estimate.
-        p_value_adjusted: Corrected over the role's family (Holm for primary, Benjamini–Hochberg for secondary); `None` for guardrails.
-        margin: Guardrails: acceptable relative loss.
-        minimum_effect: Primary metrics: half-width of the relative band that does not matter.
-        is_better, is_worse: Significantly so at the experiment's level, by the inference that counts today (sequential
-            while the experiment runs, fixed at its planned end); a guardrail is worse when the loss beyond its margin is.
+        p_value_adjusted: Corrected over its family (Holm for primary, Benjamini–Hochberg for secondary); `None` for guardrails.
+        covariate: What a covariate did; `None` without one.
+        bayesian: The same numbers as a posterior; `None` where the relative effect has no standard error.
     """
 
     metric: str
-    label: str
-    kind: Literal["mean", "proportion", "ratio"]
-    role: Literal["primary", "secondary", "guardrail"]
-    direction: Literal["increase", "decrease"]
-    display_unit: str
+    kind: Literal["mean", "proportion", "ratio", "quantile"]
     segment: str
     control: str
     treatment: str
@@ -118,6 +144,26 @@ class Effect:
     method: str
     sequential: SequentialEstimate | None
     p_value_adjusted: float | None
+    covariate: CovariateAdjustment | None = None
+    bayesian: BayesianView | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect(Comparison):
+    """A comparison with its place in the experiment's plan, and what it means there.
+
+    Attributes:
+        label, role, direction, display_unit: From the plan.
+        margin: Guardrails: acceptable relative loss.
+        minimum_effect: Primary metrics: half-width of the relative band that does not matter.
+        is_better, is_worse: Significantly so at the experiment's level, by the inference that counts today (sequential
+            while the experiment runs, fixed at its planned end); a guardrail is worse when the loss beyond its margin is.
+    """
+
+    label: str
+    role: Literal["primary", "secondary", "guardrail"]
+    direction: Literal["increase", "decrease"]
+    display_unit: str
     margin: float | None
     minimum_effect: float | None
     is_better: bool

@@ -36,16 +36,34 @@ class Estimates:
     """A metric in each of k variants; arrays of shape (k,), read-only.
 
     Attributes:
-        n: Units.
-        value: ΣN/ΣD, in the metric's own unit; NaN where there is no estimate.
+        n: Independent units: those that were randomised, or their clusters.
+        value: In the metric's own unit; NaN where there is no estimate.
         variance: Of `value`, in that unit squared; 0 where all units agree, NaN where there is no estimate.
+        degrees_of_freedom: Of the variance; NaN where there is no estimate.
         reason: Why there is none; `''` where there is one.
+
+    Raises:
+        RowsMismatch: The arrays do not have one shape (k,).
     """
 
     n: IntArray
     value: FloatArray
     variance: FloatArray
+    degrees_of_freedom: FloatArray
     reason: TextArray
+
+    def __post_init__(self) -> None:
+        """Take read-only copies."""
+        object.__setattr__(self, "n", frozen(self.n, np.int64))
+        for name in ("value", "variance", "degrees_of_freedom"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+        object.__setattr__(self, "reason", frozen(self.reason, np.str_))
+        require_same_rows(
+            n=self.n, value=self.value, variance=self.variance, degrees_of_freedom=self.degrees_of_freedom, reason=self.reason
+        )
+
+    def __len__(self) -> int:
+        return int(self.n.size)
 
     @property
     def standard_error(self) -> FloatArray:
@@ -53,12 +71,12 @@ class Estimates:
         return np.sqrt(self.variance)
 
     def interval(self, alpha: ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """Two-sided 1 − alpha interval by Student's t with n − 1 degrees of freedom; NaN where there is no estimate.
+        """Two-sided 1 − alpha interval by Student's t; NaN where there is no estimate.
 
         Raises:
             ProbabilityOutOfRange: alpha is not strictly between 0 and 1.
         """
-        half = stats.t.isf(levels(alpha) / 2, np.where(self.reason == "", self.n - 1.0, np.nan)) * self.standard_error
+        half = stats.t.isf(levels(alpha) / 2, self.degrees_of_freedom) * self.standard_error
         return self.value - half, self.value + half
 
 
@@ -198,15 +216,16 @@ def estimate(moments: Moments) -> Estimates:
     residual = squares - 2 * ratio * moments.c2
     residual = np.where(residual > _CANCELLATION * squares, residual, np.where(is_estimated, 0.0, np.nan))
     variance = _divide(residual, np.maximum(n - 1.0, 0.0) * n) / np.where(is_estimated, moments.mean_denominator, np.nan) ** 2
-    return Estimates(n, frozen(ratio), frozen(variance), frozen(reason, np.str_))
+    return Estimates(n, ratio, variance, np.where(is_estimated, n - 1.0, np.nan), reason)
 
 
-def absolute_effect(control: Moments, treatment: Moments) -> Effects:
+def absolute_effect(control: Moments | Estimates, treatment: Moments | Estimates, *, covariance: ArrayLike = 0.0) -> Effects:
     """Treatment minus control, in the metric's own unit.
 
     Args:
-        control: k rows.
+        control: k rows: moments, or the estimates that another method made of them.
         treatment: k rows, each compared with the control row at the same place.
+        covariance: Of the two estimates, where they share data, as adjusted ones do; one, or one a row.
 
     Returns:
         k rows; no estimate where either side has none, no inference where neither side varies.
@@ -225,10 +244,13 @@ def absolute_effect(control: Moments, treatment: Moments) -> Effects:
         ([2.0], [6.0], [0.070988])
     """
     c, t, reason = _both_sides(control, treatment)
-    return _effects(t.value - c.value, c.variance + t.variance, _degrees_of_freedom(c, t), reason)
+    variance = np.maximum(c.variance + t.variance - 2 * np.asarray(covariance, dtype=np.float64), 0.0)
+    return _effects(t.value - c.value, variance, _degrees_of_freedom(c, t), reason)
 
 
-def relative_effect(control: Moments, treatment: Moments, *, alpha: ArrayLike = 0.05) -> Effects:
+def relative_effect(
+    control: Moments | Estimates, treatment: Moments | Estimates, *, alpha: ArrayLike = 0.05, covariance: ArrayLike = 0.0
+) -> Effects:
     """Treatment over control, minus 1, as a fraction (0.02 is 2 %).
 
     Where every unit of the treatment is at zero, −1 stays as a plain fact without inference; the absolute effect has some.
@@ -240,6 +262,7 @@ def relative_effect(control: Moments, treatment: Moments, *, alpha: ArrayLike = 
         control: k rows.
         treatment: k rows, each compared with the control row at the same place.
         alpha: Level of the control's interval, one or one a row; not that of the effect's interval.
+        covariance: As for `absolute_effect`.
 
     Returns:
         k rows; the degrees of freedom are those of the absolute effect, as under no effect the two tests are one.
@@ -262,10 +285,13 @@ def relative_effect(control: Moments, treatment: Moments, *, alpha: ArrayLike = 
     is_defined = (reason == "") | (reason == _ALL_ZERO)
     base = np.where(is_defined, c.value, np.nan)
     ratio = t.value / base
-    return _effects(ratio - 1, (ratio**2 * c.variance + t.variance) / base**2, _degrees_of_freedom(c, t), reason)
+    squares = ratio**2 * c.variance + t.variance - 2 * ratio * np.asarray(covariance, dtype=np.float64)
+    return _effects(ratio - 1, np.maximum(squares, 0.0) / base**2, _degrees_of_freedom(c, t), reason)
 
 
-def fieller_interval(control: Moments, treatment: Moments, alpha: ArrayLike) -> tuple[FloatArray, FloatArray]:
+def fieller_interval(
+    control: Moments | Estimates, treatment: Moments | Estimates, alpha: ArrayLike, *, covariance: ArrayLike = 0.0
+) -> tuple[FloatArray, FloatArray]:
     """Fieller's 1 − alpha interval for the relative effect, low and high of shape (k,), as fractions.
 
     Exact where both estimates are normal, and so better than the delta method's where the control is noisy. Where the
@@ -276,6 +302,7 @@ def fieller_interval(control: Moments, treatment: Moments, alpha: ArrayLike) -> 
         control: k rows.
         treatment: k rows, each compared with the control row at the same place.
         alpha: One level, or one a row.
+        covariance: As for `absolute_effect`.
 
     Raises:
         RowsMismatch: Control and treatment differ in length.
@@ -289,19 +316,22 @@ def fieller_interval(control: Moments, treatment: Moments, alpha: ArrayLike) -> 
     critical = stats.t.isf(levels(alpha) / 2, _degrees_of_freedom(c, t)) ** 2
     leading = c.value**2 - critical * c.variance
     is_bounded = (leading > 0) & ~_is_all_zero(c, t)
-    # t²·(V_T·(R_C² − t²·V_C) + V_C·R_T²), a sum of positive parts wherever the interval is bounded.
-    root = np.sqrt(critical * (t.variance * np.where(is_bounded, leading, 0.0) + c.variance * t.value**2))
-    centre, divisor = t.value * c.value, np.where(is_bounded, leading, np.nan)
+    # t²·(V_T·(R_C² − t²·V_C) + V_C·R_T² − 2·R_T·R_C·W + t²·W²), without W a sum of positive parts wherever the interval is bounded.
+    shared = np.asarray(covariance, dtype=np.float64)
+    squares = t.variance * np.where(is_bounded, leading, 0.0) + c.variance * t.value**2
+    squares = squares - 2 * t.value * c.value * shared + critical * shared**2
+    root = np.sqrt(critical * np.maximum(squares, 0.0))
+    centre, divisor = t.value * c.value - critical * shared, np.where(is_bounded, leading, np.nan)
     is_open = (reason == "") & (leading <= 0)
     low = np.where(is_open, -np.inf, (centre - root) / divisor - 1)
     high = np.where(is_open, np.inf, (centre + root) / divisor - 1)
     return low, high
 
 
-def _both_sides(control: Moments, treatment: Moments) -> tuple[Estimates, Estimates, TextArray]:
+def _both_sides(control: Moments | Estimates, treatment: Moments | Estimates) -> tuple[Estimates, Estimates, TextArray]:
     if len(control) != len(treatment):
         raise RowsMismatch(f"expected one control row a treatment row, found {len(control)} and {len(treatment)}; use Moments.take")
-    c, t = estimate(control), estimate(treatment)
+    c, t = (side if isinstance(side, Estimates) else estimate(side) for side in (control, treatment))
     of_control = np.char.add("control: ", c.reason)
     of_treatment = np.char.add("treatment: ", t.reason)
     return c, t, np.where(c.reason != "", of_control, np.where(t.reason != "", of_treatment, ""))
@@ -321,7 +351,7 @@ def _effects(value: FloatArray, variance: FloatArray, freedom: FloatArray, reaso
 def _degrees_of_freedom(c: Estimates, t: Estimates) -> FloatArray:
     """Welch–Satterthwaite, from each side's share of the variance: squared variances could leave the range of floats."""
     share = _divide(c.variance, c.variance + t.variance)
-    spent = share**2 / np.maximum(c.n - 1.0, 1.0) + (1 - share) ** 2 / np.maximum(t.n - 1.0, 1.0)
+    spent = share**2 / c.degrees_of_freedom + (1 - share) ** 2 / t.degrees_of_freedom
     freedom: FloatArray = 1 / spent
     return freedom
 

@@ -23,8 +23,8 @@
     {{ return(measures) }}
 {%- endmacro %}
 
-{#- The metrics that experiments can use, as (name, kind, numerator, denominator): simple metrics are sums of a measure
-    per unit, ratio metrics the quotient of two of those. Other types belong to dashboards and are passed over. -#}
+{#- The metrics that experiments can use, as (name, kind, numerator, denominator, covariate_days): simple metrics are sums
+    of a measure per unit, ratio metrics the quotient of two of those. Other types belong to dashboards and are passed over. -#}
 {% macro registered_metrics() -%}
     {%- set metrics = [] -%}
     {%- if execute -%}
@@ -39,6 +39,7 @@
                     "kind": (metric.config.meta or {}).get("kind", "mean"),
                     "numerator": measure_of[metric.name],
                     "denominator": none,
+                    "covariate_days": (metric.config.meta or {}).get("covariate_days", 0),
                 }) -%}
             {%- elif metric.type == "ratio" -%}
                 {%- do metrics.append({
@@ -46,11 +47,24 @@
                     "kind": "ratio",
                     "numerator": measure_of[metric.type_params.numerator.name],
                     "denominator": measure_of[metric.type_params.denominator.name],
+                    "covariate_days": (metric.config.meta or {}).get("covariate_days", 0),
                 }) -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
     {{ return(metrics) }}
+{%- endmacro %}
+
+{#- What the covariates of metrics need of the time before exposure: windows of days, each with its measures. -#}
+{% macro covariate_windows(metrics) -%}
+    {%- set windows = {} -%}
+    {%- for metric in metrics if metric.covariate_days -%}
+        {%- set measures = windows.setdefault(metric.covariate_days, []) -%}
+        {%- for measure in (metric.numerator, metric.denominator) if measure and measure not in measures -%}
+            {%- do measures.append(measure) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(windows) }}
 {%- endmacro %}
 
 {#- What can be randomised, and the column of a delivery that names it. -#}

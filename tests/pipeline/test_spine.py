@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from pipeline import spine
 from splitmile.analysis import compose_digest, latest_scorecards
 from splitmile.object_store import ObjectStore, StoreCredentials
+from splitmile.registry import Metric
 from splitmile.results.types import Scorecard
 from splitmile.settings import Feeds, Settings
 from splitmile.simulate import City
@@ -20,6 +22,7 @@ from splitmile.warehouse import open_warehouse
 
 SIZE = CitySize(couriers=240, stores=40, customers=600, zones=12, daily_orders=900)
 DATES = City(size=SIZE).dates[:6]
+PARTS = ("numerator", "denominator", "covariate_numerator", "covariate_denominator")
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +77,21 @@ def _sums(rows: pd.DataFrame) -> dict[str, tuple[int, int]]:
     }
 
 
+def _covariate(metric: Metric, rows: pd.DataFrame, exposure_date: date) -> tuple[int, int]:
+    """What the unit did in the days before that of its exposure."""
+    if metric.covariate_days is None:
+        return 0, 0
+    first = exposure_date - timedelta(days=metric.covariate_days)
+    before = rows[(rows.business_date >= first) & (rows.business_date < exposure_date)]
+    numerator, denominator = _sums(before)[metric.name]
+    return numerator, denominator if metric.denominator else int(len(before) > 0)
+
+
 def test_every_moment_equals_a_recomputation_from_the_raw_rows(town: tuple[Settings, ObjectStore]) -> None:
     settings, _ = town
     as_of = DATES[-1]
     deliveries, exposures = _events(settings)
-    compared = 0
+    compared = covariates = 0
     with open_warehouse(settings) as warehouse:
         moments = {
             (row["experiment_id"], row["variant"], row["metric"]): row
@@ -94,7 +107,7 @@ def test_every_moment_equals_a_recomputation_from_the_raw_rows(town: tuple[Setti
             & (exposures.business_date <= as_of)
             & exposures.variant.isin([variant.name for variant in plan.variants])
         ]
-        values: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        values: dict[tuple[str, str], list[tuple[int, int, int, int]]] = {}
         by_unit = dict(iter(deliveries.groupby(f"{plan.unit_type}_id")))
         for unit, seen in own.groupby("unit_id"):
             if seen.variant.nunique() > 1:
@@ -102,32 +115,28 @@ def test_every_moment_equals_a_recomputation_from_the_raw_rows(town: tuple[Setti
             rows = by_unit.get(unit, deliveries.iloc[:0])
             counted = rows[(rows.ordered_at >= seen.exposed_at.min()) & (rows.business_date <= as_of)]
             sums = _sums(counted)
+            exposure_date = seen.sort_values("exposed_at").business_date.iloc[0]
             for planned in plan.metrics:
-                values.setdefault((seen.variant.iloc[0], planned.metric.name), []).append(sums[planned.metric.name])
-        for (variant, metric), pairs in values.items():
+                covariate = _covariate(planned.metric, rows, exposure_date)
+                values.setdefault((seen.variant.iloc[0], planned.metric.name), []).append((*sums[planned.metric.name], *covariate))
+        for (variant, metric), units in values.items():
             row = moments[plan.experiment_id, variant, metric]
-            expected = (
-                len(pairs),
-                sum(n for n, _ in pairs),
-                sum(d for _, d in pairs),
-                sum(n * n for n, _ in pairs),
-                sum(n * d for n, d in pairs),
-                sum(d * d for _, d in pairs),
-            )
-            found = tuple(
-                int(row[column])
-                for column in (
-                    "units",
-                    "sum_numerator",
-                    "sum_denominator",
-                    "sum_numerator_squared",
-                    "sum_numerator_denominator",
-                    "sum_denominator_squared",
+            parts = dict(zip(PARTS, zip(*units, strict=True), strict=True))
+            expected = {"units": len(units)}
+            expected |= {f"sum_{part}": sum(parts[part]) for part in PARTS}
+            expected |= {f"sum_{part}_squared": sum(value * value for value in parts[part]) for part in PARTS}
+            expected |= {
+                f"sum_{left}_{right.removeprefix('covariate_') if left.startswith('covariate') else right}": sum(
+                    a * b for a, b in zip(parts[left], parts[right], strict=True)
                 )
-            )
+                for left, right in combinations(PARTS, 2)
+            }
+            found = {column: int(row[column]) for column in expected}
             assert found == expected, (plan.experiment_id, variant, metric)
             compared += 1
+            covariates += parts["covariate_numerator"] != (0,) * len(units)
     assert compared >= 12
+    assert covariates >= 4
 
 
 def test_running_a_date_again_changes_no_row(town: tuple[Settings, ObjectStore]) -> None:

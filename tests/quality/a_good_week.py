@@ -146,6 +146,14 @@ def build_marts(warehouse: Warehouse) -> None:
                 cast(21 as bigint) as units,
                 cast(30 as decimal(38, 0)) as sum_numerator, cast(190 as decimal(38, 0)) as sum_denominator,
                 cast(90 as decimal(38, 0)) as sum_numerator_squared, cast(300 as decimal(38, 0)) as sum_numerator_denominator,
-                cast(1900 as decimal(38, 0)) as sum_denominator_squared
+                cast(1900 as decimal(38, 0)) as sum_denominator_squared,
+                cast(20 as decimal(38, 0)) as sum_covariate_numerator, cast(180 as decimal(38, 0)) as sum_covariate_denominator,
+                cast(50 as decimal(38, 0)) as sum_covariate_numerator_squared,
+                cast(200 as decimal(38, 0)) as sum_covariate_numerator_denominator,
+                cast(1700 as decimal(38, 0)) as sum_covariate_denominator_squared,
+                cast(60 as decimal(38, 0)) as sum_numerator_covariate_numerator,
+                cast(280 as decimal(38, 0)) as sum_numerator_covariate_denominator,
+                cast(190 as decimal(38, 0)) as sum_denominator_covariate_numerator,
+                cast(1750 as decimal(38, 0)) as sum_denominator_covariate_denominator
             from registry.variants"""
     )

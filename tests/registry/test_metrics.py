@@ -66,6 +66,11 @@ metrics:
     type: ratio
     type_params: {numerator: late_orders, denominator: orders}
     config: {meta: {direction: decrease, display_unit: "%", kind: proportion}}
+  - name: half_a_day
+    label: L18
+    type: simple
+    type_params: {measure: orders}
+    config: {meta: {direction: increase, display_unit: "", covariate_days: 0.5}}
   - name: running_total
     label: L8
     type: cumulative
@@ -172,6 +177,7 @@ def test_the_projects_own_metrics_are_read(parsed: dict[str, Any]) -> None:
         denominator="promised_orders",
         direction=Direction.decrease,
         display_unit="%",
+        covariate_days=14,
     )
     assert metrics["late_rate"].label
     assert metrics["late_rate"].description.endswith(".")
@@ -201,6 +207,7 @@ def test_a_metric_without_description_is_described_by_its_label(parsed: dict[str
         ("numeric_unit", ["config.meta.display_unit is 3"]),
         ("odd_kind", ["config.meta.kind is 'median'", "mean or proportion"]),
         ("share_of_ratio", ["config.meta.kind is 'proportion'", "a ratio metric can be ratio"]),
+        ("half_a_day", ["config.meta.covariate_days is 0.5", "1 to 365"]),
         ("running_total", ["its type is cumulative", "`simple`", "`ratio`"]),
         ("difference", ["its type is derived", "`simple`", "`ratio`"]),
         ("filtered", ["it has a filter", "measure's expr"]),
@@ -221,7 +228,7 @@ def test_a_metric_that_cannot_be_used_is_named_with_its_file(parsed: dict[str, A
 
 def test_all_refused_metrics_are_named_at_once(parsed: dict[str, Any]) -> None:
     lines = refusal(parsed).splitlines()
-    assert len(lines) == 16
+    assert len(lines) == 17
     assert any("its denominator 'filtered' cannot be used: it has a filter" in line for line in lines)
 
 

@@ -12,6 +12,8 @@
     )
 }}
 {%- set measures = registered_measures() %}
+{%- set metrics = registered_metrics() %}
+{%- set windows = covariate_windows(metrics) %}
 -- The linter loses count of the indentation inside loops of Jinja.
 -- noqa: disable=LT02
 with
@@ -88,6 +90,35 @@ later_days as (
     group by units.experiment_id, units.unit_id
 ),
 
+{% if windows %}
+-- What a unit did before the day of its exposure cannot be an effect of it. A unit that did nothing in the window has no row or
+-- is_present 0; it then takes the mean of the others in the statistics.
+before_exposure as (
+    select
+        units.experiment_id,
+        units.unit_id,
+        {% for days, window_measures in windows.items() %}
+        {%- set is_in_window %}
+            unit_days.business_date >= cast({{ dbt.dateadd('day', -days, 'units.exposure_date') }} as date)
+        {%- endset %}
+        max(case when {{ is_in_window }} then 1 else 0 end) as is_present_{{ days }},
+        {% for measure in window_measures %}
+        cast(sum(case when {{ is_in_window }} then unit_days.{{ measure }} else 0 end) as bigint) as {{ measure }}_{{ days }}
+        {{- ',' if not loop.last }}
+        {% endfor %}
+        {{- ',' if not loop.last }}
+        {% endfor %}
+    from units
+    inner join unit_days
+        on
+            units.unit_type = unit_days.unit_type
+            and units.unit_id = unit_days.unit_id
+            and units.exposure_date > unit_days.business_date
+            and unit_days.business_date >= cast({{ dbt.dateadd('day', -(windows | max), 'units.exposure_date') }} as date)
+    group by units.experiment_id, units.unit_id
+),
+{% endif %}
+
 unit_measures as (
     select
         units.experiment_id,
@@ -95,7 +126,14 @@ unit_measures as (
         units.unit_id,
         {% for measure in measures %}
         coalesce(exposure_day.{{ measure.name }}, 0)
-        + coalesce(later_days.{{ measure.name }}, 0) as {{ measure.name }}{{ ',' if not loop.last }}
+        + coalesce(later_days.{{ measure.name }}, 0) as {{ measure.name }}{{ ',' if windows or not loop.last }}
+        {% endfor %}
+        {% for days, window_measures in windows.items() %}
+        coalesce(before_exposure.is_present_{{ days }}, 0) as is_present_{{ days }},
+        {% for measure in window_measures %}
+        coalesce(before_exposure.{{ measure }}_{{ days }}, 0) as {{ measure }}_{{ days }}{{ ',' if not loop.last }}
+        {% endfor %}
+        {{- ',' if not loop.last }}
         {% endfor %}
     from units
     left join exposure_day
@@ -106,10 +144,16 @@ unit_measures as (
         on
             units.experiment_id = later_days.experiment_id
             and units.unit_id = later_days.unit_id
+    {% if windows %}
+    left join before_exposure
+        on
+            units.experiment_id = before_exposure.experiment_id
+            and units.unit_id = before_exposure.unit_id
+    {% endif %}
 ),
 
 metric_values as (
-    {% for metric in registered_metrics() %}
+    {% for metric in metrics %}
     select
         unit_measures.experiment_id,
         unit_measures.variant,
@@ -121,9 +165,24 @@ metric_values as (
         unit_measures.{{ metric.numerator }} as numerator,
         {% endif %}
         {% if metric.denominator %}
-        unit_measures.{{ metric.denominator }} as denominator
+        unit_measures.{{ metric.denominator }} as denominator,
         {% else %}
-        cast(1 as bigint) as denominator
+        cast(1 as bigint) as denominator,
+        {% endif %}
+        {% set days = metric.covariate_days %}
+        {% if not days %}
+        cast(0 as bigint) as covariate_numerator,
+        {% elif metric.kind == 'proportion' %}
+        cast(case when unit_measures.{{ metric.numerator }}_{{ days }} > 0 then 1 else 0 end as bigint) as covariate_numerator,
+        {% else %}
+        unit_measures.{{ metric.numerator }}_{{ days }} as covariate_numerator,
+        {% endif %}
+        {% if not days %}
+        cast(0 as bigint) as covariate_denominator
+        {% elif metric.denominator %}
+        unit_measures.{{ metric.denominator }}_{{ days }} as covariate_denominator
+        {% else %}
+        cast(unit_measures.is_present_{{ days }} as bigint) as covariate_denominator
         {% endif %}
     from unit_measures
     inner join experiment_metrics
@@ -142,7 +201,9 @@ final as (
         metric,
         {{ as_of_date() }} as as_of_date,
         numerator,
-        denominator
+        denominator,
+        covariate_numerator,
+        covariate_denominator
     from metric_values
 )
 

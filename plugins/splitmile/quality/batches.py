@@ -216,18 +216,21 @@ def moments_coverage(as_of: date) -> Batch:
 
 def moments(as_of: date) -> Batch:
     """One row per experiment, variant, metric and segment as of the date."""
-    sums = ("sum_numerator", "sum_denominator", "sum_numerator_squared", "sum_numerator_denominator", "sum_denominator_squared")
-    nulls = " + ".join(_flag(f"{column} is null") for column in sums)
+    parts = ("numerator", "denominator", "covariate_numerator", "covariate_denominator")
+    products = tuple(f"{metric}_{covariate}" for metric in parts[:2] for covariate in parts[2:])
+    products += ("numerator_denominator", "covariate_numerator_denominator", *(f"{part}_squared" for part in parts))
+    nulls = " + ".join(_flag(f"sum_{name} is null") for name in (*parts, *products))
+    smaller_square = ", ".join(f"sum_{part}_squared" for part in parts)
     # The Cauchy–Schwarz inequality, n·Σx² ≥ (Σx)², as a share of n·Σx²; a double is exact enough to see it broken.
     spread = ", ".join(
         f"1 - cast(sum_{part} as double precision) * sum_{part} / nullif(cast(units as double precision) * sum_{part}_squared, 0)"
-        for part in ("numerator", "denominator")
+        for part in parts
     )
     return Batch(
         "marts_moments",
         f"""
         select experiment_id, variant, metric, segment, cast(units as double precision) as units, cast({nulls} as bigint) as null_sums,
-            cast(least(sum_numerator_squared, sum_denominator_squared) as double precision) as smaller_square,
+            cast(least({smaller_square}) as double precision) as smaller_square,
             least({spread}) as relative_spread
         from marts.experiment_moments where as_of_date = {_date_literal(as_of)}""",
         ("experiment_id", "variant", "metric", "segment"),

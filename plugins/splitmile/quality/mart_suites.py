@@ -64,8 +64,8 @@ def _moments_checks() -> tuple[Check, ...]:
         Check(name, description, rebuild, BETWEEN, {"column": column}, "there are no moments as of the date")
         for name, column, description in (
             ("moments_units_possible", "units", "The number of units of the moments."),
-            ("moments_sums_present", "null_sums", "How many of a row's five sums are missing."),
-            ("moments_squares_possible", "smaller_square", "The smaller of the two sums of squares."),
+            ("moments_sums_present", "null_sums", "How many of a row's sums are missing."),
+            ("moments_squares_possible", "smaller_square", "The smallest of the sums of squares."),
             (
                 "moments_spread_possible",
                 "relative_spread",

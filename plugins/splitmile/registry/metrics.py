@@ -1,8 +1,9 @@
 """dbt's metrics as experiments use them, read from the manifest.
 
 A metric is an ordinary one of dbt's semantic layer. What an experiment needs beyond that stands under `config.meta`:
-`direction`, `display_unit` and, where a unit counts as 0 or 1, `kind: proportion`. A metric of another type than simple
-or ratio without those keys belongs to dashboards and is passed over.
+`direction`, `display_unit`, `kind: proportion` where a unit counts as 0 or 1, and `covariate_days` where what a unit did
+before its exposure tells what it will do after. A metric of another type than simple or ratio without those keys belongs
+to dashboards and is passed over.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ SEMANTIC_MODEL = "deliveries"
 SUPPORTED_AGGREGATIONS = ("sum", "count")
 
 _SUPPORTED_TYPES = "supported are `simple` (a measure summed per unit) and `ratio` (of two simple metrics)"
-_META_KEYS = ("direction", "display_unit", "kind")
+_META_KEYS = ("direction", "display_unit", "kind", "covariate_days")
+_LONGEST_COVARIATE_DAYS = 365
 
 
 class _Refused(Exception):
@@ -92,6 +94,7 @@ class _Project:
             denominator=denominator,
             direction=direction,
             display_unit=display_unit,
+            covariate_days=_covariate_days(node),
         )
 
     def _input(self, node: Mapping[str, Any], side: str) -> str:
@@ -156,3 +159,15 @@ def _read_meta(node: Mapping[str, Any]) -> tuple[Direction, str, MetricKind]:
     if kind not in allowed:
         raise _Refused(f"config.meta.kind is {kind!r}; a {node['type']} metric can be {' or '.join(allowed)}; correct it or take it out")
     return Direction(direction), display_unit, MetricKind(kind)
+
+
+def _covariate_days(node: Mapping[str, Any]) -> int | None:
+    days = _meta(node).get("covariate_days")
+    if days is None:
+        return None
+    if type(days) is not int or not 1 <= days <= _LONGEST_COVARIATE_DAYS:
+        raise _Refused(
+            f"config.meta.covariate_days is {days!r}; expected whole days before exposure, 1 to {_LONGEST_COVARIATE_DAYS}, such as 14; "
+            "correct it, or take it out for a metric without a covariate"
+        )
+    return days

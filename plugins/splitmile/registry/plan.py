@@ -43,6 +43,7 @@ class Metric:
         denominator: Measure below the line of a ratio; none for the other kinds.
         direction: Which way is better.
         display_unit: Unit of the estimate as shown, such as "s", "KRW", "%" (a share, shown times 100) or "".
+        covariate_days: Days before the day of exposure over which the same metric is the covariate (CUPED); none without one.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Metric:
     denominator: str | None
     direction: Direction
     display_unit: str
+    covariate_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.11 python3 python; do "$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo test setup up down clean lint types imports sql unit e2e redshift test-redshift scaling requirements pictures
+.PHONY: help demo test setup up down clean lint types imports sql unit e2e redshift test-redshift scaling bench calibrate mutate requirements pictures
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ test-redshift: setup ## The tests of Redshift on a real one: make test-redshift 
 
 scaling: setup ## Measure small days and write docs/scaling.md anew, some minutes
 	@$(BIN)/python -m benchmarks.scaling
+
+bench: setup ## Measure the statistics beside other libraries and write docs/performance.md anew, a minute
+	@$(BIN)/python -m benchmarks.performance
 
 requirements: ## Resolve pyproject.toml anew into the hashed requirements files
 	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -q -o requirements.txt

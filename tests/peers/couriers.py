@@ -15,8 +15,8 @@ def couriers() -> pd.DataFrame:
     """One row a courier: variant (0 the control), deliveries and their seconds since exposure, and the same before it."""
     rng = np.random.default_rng(20260302)
     n = 600
-    pace = rng.lognormal(7.5, 0.2, n)
-    deliveries_before, deliveries = rng.poisson(40, n) + 1, rng.poisson(30, n) + 1
+    pace, busy = rng.lognormal(7.5, 0.2, n), rng.lognormal(0, 0.3, n)
+    deliveries_before, deliveries = rng.poisson(40 * busy) + 1, rng.poisson(30 * busy) + 1
     variant = rng.permuted(np.arange(n) % 2)
     seconds = deliveries * pace * rng.lognormal(0, 0.05, n) * (1 - 0.02 * variant)
     seconds_before = deliveries_before * pace * rng.lognormal(0, 0.05, n)

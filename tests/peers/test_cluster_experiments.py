@@ -9,6 +9,7 @@ from peers.couriers import couriers, deliveries, moments
 from splitmile import stats
 
 
+@pytest.mark.filterwarnings("ignore:Delta Method approximation:UserWarning")
 def test_the_delta_method_agrees() -> None:
     # One row a courier; they take normal quantiles where we take Student's t, so standard errors are compared.
     frame = couriers().assign(treatment=lambda rows: rows.variant.map({0: "A", 1: "B"}))

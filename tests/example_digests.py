@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from splitmile.results.types import (
+    BayesianView,
     Contamination,
+    CovariateAdjustment,
     DataWarning,
     Decision,
     Digest,
@@ -17,11 +19,14 @@ from splitmile.results.types import (
     Estimate,
     ExperimentNews,
     Interval,
+    NonInferiority,
+    Outlook,
     Reason,
     ReasonCode,
     Restatement,
     SampleRatio,
     Scorecard,
+    SegmentRatio,
     SequentialEstimate,
     VariantCount,
     Verdict,
@@ -49,6 +54,8 @@ def effect(
     is_better: bool = False,
     is_worse: bool = False,
     segment: str = "all",
+    variance_removed: float | None = None,
+    is_safe: bool = True,
 ) -> Effect:
     """One effect from its relative size and standard error; the anytime-valid interval is 1.6 times as wide as the fixed one."""
 
@@ -57,6 +64,13 @@ def effect(
 
     p_value = math.erfc(abs(relative / error) / math.sqrt(2))
     absolute, absolute_error = relative * control_value, error * control_value
+    without = None
+    if variance_removed is not None:
+        wider = error / math.sqrt(1 - variance_removed)
+        unadjusted = Estimate(0.9 * relative, wider, around(0.9 * relative, Z * wider), 5 * p_value)
+        without = CovariateAdjustment(0.83, variance_removed, unadjusted)
+    gain = -relative if direction == "decrease" else relative
+    chance = (1 + math.erf(gain / error / math.sqrt(2))) / 2
     return Effect(
         metric=metric,
         label=label,
@@ -74,13 +88,20 @@ def effect(
         absolute=Estimate(absolute, absolute_error, around(absolute, Z * absolute_error), p_value),
         relative=Estimate(relative, error, around(relative, Z * error), p_value),
         degrees_of_freedom=2 * units - 2.0,
-        method="delta" if unit != "KRW" else "welch",
+        method="cuped" if without else "delta" if unit != "KRW" else "welch",
         sequential=SequentialEstimate(around(absolute, 1.6 * Z * absolute_error), around(relative, 1.6 * Z * error), min(1.0, 6 * p_value)),
         p_value_adjusted=None if role == "guardrail" else min(1.0, 12 * p_value),
+        covariate=without,
+        bayesian=BayesianView(chance, 0.4 * error * (1 - chance), around(0.97 * relative, 0.98 * Z * error), 0.05),
         margin=margin,
         minimum_effect=minimum_effect,
         is_better=is_better,
         is_worse=is_worse,
+        non_inferiority=NonInferiority(
+            0.004 if is_safe and not is_worse else 0.2, 1e-6 if is_worse else 0.8, is_safe and not is_worse, is_worse
+        )
+        if role == "guardrail"
+        else None,
     )
 
 
@@ -96,12 +117,16 @@ def without_estimate(like: Effect, reason: str) -> Effect:
         degrees_of_freedom=None,
         sequential=None,
         p_value_adjusted=None,
+        covariate=None,
+        bayesian=None,
         is_better=False,
         is_worse=False,
     )
 
 
-def cancellations(*, treatment: str = "ranked", control: str = "current", relative: float = 0.004, is_worse: bool = False) -> Effect:
+def cancellations(
+    *, treatment: str = "ranked", control: str = "current", relative: float = 0.004, is_worse: bool = False, is_safe: bool = True
+) -> Effect:
     """A guardrail."""
     return effect(
         "cancellation_rate",
@@ -115,6 +140,7 @@ def cancellations(*, treatment: str = "ranked", control: str = "current", relati
         control=control,
         margin=0.05,
         is_worse=is_worse,
+        is_safe=is_safe,
     )
 
 
@@ -153,11 +179,11 @@ def scorecard(
     days: int = 28,
     as_of: date = TODAY,
     slack_channel: str | None = None,
+    planning: tuple[Outlook, ...] = (),
 ) -> Scorecard:
-    """A two-armed experiment."""
+    """A two-armed experiment; its units came over the first three days in equal parts, or on one where the split is broken."""
     total = sum(units)
     share = contaminated / (total + contaminated) if total else None
-    statistic = (units[0] - units[1]) ** 2 / total if total else None
     end = start + timedelta(days=days - 1)
     return Scorecard(
         experiment_id=experiment_id,
@@ -175,12 +201,44 @@ def scorecard(
             VariantCount(control, True, units[0], 0.5, units[0] / total if total else None),
             VariantCount(treatment, False, units[1], 0.5, units[1] / total if total else None),
         ),
-        sample_ratio=SampleRatio(statistic, 1, None if statistic is None else math.erfc(math.sqrt(statistic / 2)), mismatch, 0.001),
+        srm=split(units, mismatch, start, as_of),
         contamination=Contamination(contaminated, share, share is not None and share > 0.01, 0.01),
         effects=effects,
         verdict=Verdict(decision, reasons),
+        planning=planning,
         slack_channel=slack_channel,
         revision="0f3c2a9d41b7e68c5d10",
+    )
+
+
+def split(units: tuple[int, int], mismatch: bool, start: date, as_of: date) -> SampleRatio:
+    """The check of the split, over all units and by the days of exposure."""
+
+    def tail(counts: tuple[int, ...]) -> float:
+        return math.erfc(math.sqrt((counts[0] - counts[1]) ** 2 / sum(counts) / 2))
+
+    if not sum(units):
+        return SampleRatio(None, 1, None, None, mismatch, 0.001)
+    days = 1 if mismatch else min(3, (as_of - start).days + 1)
+    parts = [tuple(count // days + (index < count % days) for count in units) for index in range(days)]
+    p_value = tail(units)
+    return SampleRatio(
+        statistic=(units[0] - units[1]) ** 2 / sum(units),
+        degrees_of_freedom=1,
+        p_value=p_value,
+        sequential_p_value=min(1.0, 20 * p_value),
+        is_mismatch=mismatch,
+        alarm_level=0.001,
+        by_segment=tuple(
+            SegmentRatio(
+                (start + timedelta(days=index)).isoformat(),
+                part,
+                tail(part) if sum(part) >= 10 else None,
+                min(1.0, days * tail(part)) if sum(part) >= 10 else None,
+                mismatch,
+            )
+            for index, part in enumerate(parts)
+        ),
     )
 
 
@@ -261,7 +319,7 @@ def harmful() -> ExperimentNews:
 
 def ship() -> ExperimentNews:
     """A win at its planned end."""
-    shown = effect(minimum_effect=0.01, is_better=True)
+    shown = effect(minimum_effect=0.01, is_better=True, variance_removed=0.38)
     card = scorecard(
         "dispatch_ranking",
         "Dispatch recommendation ranks couriers by predicted arrival",
@@ -307,6 +365,7 @@ def keep_running() -> ExperimentNews:
         control="daily",
         units=(212, 208),
         start=date(2026, 3, 16),
+        planning=(Outlook("delivery_time", "hourly", 0.01, 0.0121, 1870, 9, 0.8),),
     )
     return news(card, Decision.keep_running)
 
@@ -396,3 +455,18 @@ def crowded_day(experiments: int = 60) -> Digest:
         for index in range(experiments - len(few.news))
     )
     return replace(few, news=few.news + rest)
+
+
+def in_korean(digest: Digest) -> Digest:
+    """The same day, told in Korean."""
+    return replace(digest, language="ko")
+
+
+def unproven() -> ExperimentNews:
+    """A win whose guardrail is not shown to be safe."""
+    news_of_ship = ship()
+    card = news_of_ship.scorecard
+    guardrail = cancellations(is_safe=False)
+    reasons = (*card.verdict.reasons, Reason(ReasonCode.guardrail_unproven, guardrail.metric, guardrail.treatment))
+    changed = replace(card, effects=(*card.effects[:-1], guardrail), verdict=Verdict(Decision.ship, reasons))
+    return replace(news_of_ship, scorecard=changed)

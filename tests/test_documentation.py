@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -24,15 +25,22 @@ def read(name: str) -> str:
 
 
 def commands() -> dict[str, list[str]]:
-    """Every command with its options, and its arguments as they are written."""
-    group = typer.main.get_command(app)
-    return {
-        name: [
-            *(option for p in command.params if p.param_type_name == "option" for option in p.opts),
-            *(str(p.name).upper() for p in command.params if p.param_type_name == "argument"),
-        ]
-        for name, command in group.commands.items()  # type: ignore[attr-defined]
-    }
+    """Every command with its options, and its arguments as they are written; one of a group with the group's name before its own."""
+    return dict(_commands_of(typer.main.get_command(app), ""))
+
+
+def _commands_of(group: Any, prefix: str) -> Iterator[tuple[str, list[str]]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands_of(command, f"{prefix}{name} ")
+            continue
+        yield (
+            f"{prefix}{name}",
+            [
+                *(option for p in command.params if p.param_type_name == "option" for option in p.opts),
+                *(str(p.name).upper() for p in command.params if p.param_type_name == "argument"),
+            ],
+        )
 
 
 def undocumented_commands(text: str, known: Mapping[str, Iterable[str]]) -> list[str]:
@@ -86,7 +94,7 @@ def unlike_make(pre_commit: str, makefile: str) -> list[str]:
 
 def test_every_command_and_option_is_documented() -> None:
     known = commands()
-    assert {"demo", "validate", "run", "backfill", "results", "report", "doctor"} <= known.keys()
+    assert {"demo", "validate", "run", "backfill", "results", "report", "doctor", "analyze", "switchback design"} <= known.keys()
     assert {"--date", "--experiments", "--metrics", "--state"} <= set(known["run"])
     assert "EXPERIMENT" in known["results"]
     assert undocumented_commands(read("docs/cli.md"), known) == []

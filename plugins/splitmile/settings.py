@@ -31,6 +31,9 @@ def _known_zone(name: str) -> str:
     return name
 
 
+Language = Literal["en", "ko"]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -114,7 +117,8 @@ class Trust(_Section):
     """When an experiment's numbers may not be read at all.
 
     Attributes:
-        sample_ratio_alarm: The p-value of the χ² test below which the split counts as broken.
+        sample_ratio_alarm: The p-value below which the split counts as broken: of the sequential test while an experiment runs,
+            and of the χ² test at its planned end.
         contamination_limit: Share of exposed units that may have met more than one variant.
     """
 
@@ -128,10 +132,12 @@ class Publishing(_Section):
     Attributes:
         slack_channel: Channel of the daily digest; used only when a Slack connection exists.
         report_url: Public address of the report pages, linked from the digest; none leaves the links out.
+        language: Language of digest and report pages.
     """
 
     slack_channel: str = "#experiments"
     report_url: str | None = None
+    language: Language = "en"
 
 
 class Settings(BaseSettings):

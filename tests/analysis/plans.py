@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 
-from splitmile.analysis.effects import MomentSums
+from splitmile.analysis.moments import MomentSums
 from splitmile.registry import Direction, Metric, MetricKind, Plan, PlannedMetric, Role, Variant
 
 
@@ -34,6 +35,29 @@ def a_plan(*metrics: tuple[str, str, Role, str], variants: tuple[str, ...] = ("a
         alpha=0.05,
         planned_units=planned_units,
     )
+
+
+def sums_with_covariate(variant: str, metric: str, values: np.ndarray, before: np.ndarray) -> MomentSums:
+    """The row of a mean whose units were all seen before their exposure."""
+    plain, n = sums_of(variant, **{metric: values})[0], len(values)
+    return replace(
+        plain,
+        sum_covariate_numerator=int(before.sum()),
+        sum_covariate_denominator=n,
+        sum_covariate_numerator_squared=int((before**2).sum()),
+        sum_covariate_numerator_denominator=int(before.sum()),
+        sum_covariate_denominator_squared=n,
+        sum_numerator_covariate_numerator=int((values * before).sum()),
+        sum_numerator_covariate_denominator=int(values.sum()),
+        sum_denominator_covariate_numerator=int(before.sum()),
+        sum_denominator_covariate_denominator=n,
+    )
+
+
+def sums_of_ratio(variant: str, metric: str, numerator: np.ndarray, denominator: np.ndarray) -> MomentSums:
+    """The row of a ratio."""
+    sums = (numerator, denominator, numerator**2, numerator * denominator, denominator**2)
+    return MomentSums(variant, metric, len(numerator), *(int(each.sum()) for each in sums))
 
 
 def sums_of(variant: str, **values: np.ndarray) -> list[MomentSums]:

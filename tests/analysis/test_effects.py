@@ -6,11 +6,14 @@ from datetime import date
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 
-from analysis.plans import a_plan, sums_of
+from analysis.plans import a_plan, sums_of, sums_of_ratio, sums_with_covariate
+from splitmile import stats
 from splitmile.analysis.effects import compute_effects
+from splitmile.analysis.moments import MomentSums
 from splitmile.registry import Role
 
 RNG = np.random.default_rng(20260302)
@@ -80,6 +83,94 @@ def test_a_guardrail_is_worse_when_the_loss_beyond_its_margin_is_certain(factor:
     for has_ended in (False, True):
         effect = compute_effects(plan, [*sums_of("a", orders=CONTROL), *sums_of("b", orders=treatment)], has_ended=has_ended)[0]
         assert effect.is_worse is is_worse
+
+
+@pytest.mark.parametrize("direction", ["increase", "decrease"])
+@pytest.mark.parametrize("has_ended", [False, True])
+@pytest.mark.parametrize(("factor", "is_safe", "is_harmed"), [(1.0, True, False), (0.97, False, False), (0.7, False, True)])
+def test_a_guardrail_says_harm_and_safety_apart(direction: str, has_ended: bool, factor: float, is_safe: bool, is_harmed: bool) -> None:
+    """As the interval does: by it the loss that is accepted is ruled out, certain, or neither."""
+    plan = a_plan(("orders", "mean", Role.guardrail, direction))
+    base = RNG.poisson(900, 400)
+    treatment = np.rint(base * (factor if direction == "increase" else 2 - factor)).astype(int)
+    if factor == 0.97:
+        base, treatment = CONTROL, np.rint(CONTROL * (0.97 if direction == "increase" else 1.03)).astype(int)
+    effect = compute_effects(plan, [*sums_of("a", orders=base), *sums_of("b", orders=treatment)], has_ended=has_ended)[0]
+    found, interval = effect.non_inferiority, effect.counting(has_ended=has_ended).relative
+    assert found is not None
+    assert interval is not None
+    assert (found.is_safe, found.is_harmed, effect.is_worse) == (is_safe, is_harmed, is_harmed)
+    assert interval.low is not None
+    assert interval.high is not None
+    worst, best = (interval.low, interval.high) if direction == "increase" else (-interval.high, -interval.low)
+    assert (worst > -0.05, best < -0.05) == (is_safe, is_harmed)
+
+
+def test_a_covariate_gives_the_effect_of_the_analysis_of_covariance() -> None:
+    before = {"a": RNG.poisson(60, 400), "b": RNG.poisson(60, 400)}
+    after = {"a": before["a"] // 2 + RNG.poisson(30, 400), "b": before["b"] // 2 + RNG.poisson(31, 400)}
+    plan = a_plan(("orders", "mean", Role.primary, "increase"))
+    effect = compute_effects(plan, [sums_with_covariate(v, "orders", after[v], before[v]) for v in "ab"], has_ended=True)[0]
+    design = np.column_stack([np.ones(800), np.repeat([0, 1], 400), np.concatenate([before["a"], before["b"]])])
+    oracle = sm.OLS(np.concatenate([after["a"], after["b"]]), design).fit()
+    assert effect.method == "cuped"
+    assert effect.covariate is not None
+    assert effect.covariate.theta == pytest.approx(oracle.params[2], rel=1e-9)
+    assert effect.absolute.estimate == pytest.approx(oracle.params[1], rel=1e-9)
+    # The regression adds the uncertainty of θ itself and pools the variances.
+    assert effect.absolute.standard_error == pytest.approx(oracle.bse[1], rel=0.01)
+    plain = compute_effects(plan, [*sums_of("a", orders=after["a"]), *sums_of("b", orders=after["b"])], has_ended=True)[0]
+    assert effect.covariate.unadjusted == plain.relative
+    assert (effect.control_value, effect.treatment_value) == (plain.control_value, plain.treatment_value)
+    narrower = (effect.absolute.standard_error or 0) ** 2 / (plain.absolute.standard_error or 1) ** 2
+    assert effect.covariate.variance_removed == pytest.approx(1 - narrower, rel=1e-9)
+    assert plain.covariate is None
+
+
+def test_a_covariate_without_spread_leaves_the_plain_effect() -> None:
+    plan = a_plan(("orders", "mean", Role.primary, "increase"))
+    constant = [sums_with_covariate(v, "orders", values, np.full_like(values, 7)) for v, values in (("a", CONTROL), ("b", BETTER))]
+    plain = compute_effects(plan, [*sums_of("a", orders=CONTROL), *sums_of("b", orders=BETTER)], has_ended=True)
+    assert compute_effects(plan, constant, has_ended=True) == plain
+
+
+def test_a_ratio_of_few_units_has_the_variance_of_few_clusters() -> None:
+    plan = a_plan(("wait", "ratio", Role.primary, "decrease"), ("orders", "mean", Role.secondary, "increase"))
+    jobs = {variant: RNG.poisson(size, 12) + 1 for variant, size in (("a", 40), ("b", 90))}
+    wait = {variant: RNG.poisson(300, 12) * jobs[variant] for variant in "ab"}
+    rows = [sums_of_ratio(v, "wait", wait[v], jobs[v]) for v in "ab"] + [row for v in "ab" for row in sums_of(v, orders=jobs[v])]
+    units = {(v, "wait"): (wait[v].astype(float), jobs[v].astype(float)) for v in "ab"}
+    ratio, mean = compute_effects(plan, rows, has_ended=True, units=units)
+    by_moments, same_mean = compute_effects(plan, rows, has_ended=True)
+    sides = [stats.clustered_estimates(*units[v, "wait"], group=np.zeros(12, dtype=int), groups=1) for v in "ab"]
+    oracle = stats.absolute_effect(*sides)
+    assert (ratio.method, by_moments.method, mean.method) == ("cr2", "delta", "welch")
+    assert ratio.absolute.estimate == pytest.approx(by_moments.absolute.estimate, rel=1e-12)
+    assert ratio.absolute.standard_error == pytest.approx(oracle.standard_error[0], rel=1e-12)
+    assert ratio.degrees_of_freedom == pytest.approx(oracle.degrees_of_freedom[0], rel=1e-12)
+    assert mean.absolute == same_mean.absolute
+
+
+def test_the_chance_to_beat_the_control_follows_the_direction() -> None:
+    rows = [*sums_of("a", orders=CONTROL), *sums_of("b", orders=BETTER)]
+    up, down = (
+        compute_effects(a_plan(("orders", "mean", Role.primary, direction)), rows, has_ended=True)[0].bayesian
+        for direction in ("increase", "decrease")
+    )
+    assert up is not None
+    assert down is not None
+    assert up.chance_to_beat_control > 0.99
+    assert up.chance_to_beat_control + down.chance_to_beat_control == pytest.approx(1)
+    assert up.expected_loss < 1e-4 < down.expected_loss
+
+
+def test_impossible_sums_cost_their_own_metric_only() -> None:
+    plan = a_plan(("orders", "mean", Role.primary, "increase"), ("fees", "mean", Role.secondary, "increase"))
+    rows = [*sums_of("a", orders=CONTROL, fees=CONTROL), *sums_of("b", fees=BETTER), MomentSums("b", "orders", 3, 9, 3, 1, 9, 3)]
+    broken, fine = compute_effects(plan, rows, has_ended=True)
+    assert broken.absolute.estimate is None
+    assert "impossible sums" in (broken.absolute.reason or "")
+    assert fine.absolute.estimate == pytest.approx(BETTER.mean() - CONTROL.mean())
 
 
 def test_a_variant_without_units_has_no_estimate_and_says_why() -> None:

@@ -7,8 +7,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from analysis.plans import a_plan, sums_of
+from analysis.plans import a_plan, sums_of, sums_of_ratio
 from splitmile.analysis import ExposureCount, analyze_experiment, compose_digest, compute_scorecard, kept_scorecard, latest_as_of_date
+from splitmile.analysis.moments import MomentSums
 from splitmile.errors import AnalysisError
 from splitmile.registry import Problem, Registry, Role
 from splitmile.results.types import Decision
@@ -45,12 +46,16 @@ def marts(warehouse: Warehouse) -> Warehouse:
 
 
 def _put(warehouse: Warehouse, variant: str, values: np.ndarray) -> None:
-    row = sums_of(variant, orders=values)[0]
     warehouse.execute("delete from marts.experiment_moments where variant = ?", [variant])
+    _insert(warehouse, sums_of(variant, orders=values)[0])
+
+
+def _insert(warehouse: Warehouse, row: MomentSums) -> None:
     warehouse.execute(
-        "insert into marts.experiment_moments values ('e', ?, 'orders', 'all', ?, ?, ?, ?, ?, ?, ?)",
+        "insert into marts.experiment_moments values ('e', ?, ?, 'all', ?, ?, ?, ?, ?, ?, ?)",
         [
-            variant,
+            row.variant,
+            row.metric,
             AS_OF,
             row.units,
             row.sum_numerator,
@@ -117,20 +122,49 @@ def test_a_restatement_names_the_dates_that_count_and_no_change_that_nobody_sees
     assert restatement.cause.startswith("Exposures of 2026-03-03 to 2026-03-05 arrived")
 
 
+def test_a_ratio_of_few_units_is_read_from_the_units_where_they_are_kept(marts: Warehouse, settings: Settings) -> None:
+    plan = a_plan(("wait", "ratio", Role.primary, "decrease"))
+    jobs = {"a": np.arange(12) + 5, "b": (np.arange(12) * 5) % 13 + 3}
+    wait = {variant: jobs[variant] * 300 + np.arange(12) ** 2 for variant in jobs}
+    marts.execute(
+        "create table marts.experiment_unit_metrics (experiment_id varchar, variant varchar, unit_id varchar, metric varchar, "
+        "as_of_date date, numerator bigint, denominator bigint)"
+    )
+    marts.execute("delete from marts.experiment_moments")
+    for variant in jobs:
+        row = sums_of_ratio(variant, "wait", wait[variant], jobs[variant])
+        _insert(marts, row)
+    assert analyze_experiment(marts, settings, plan, AS_OF, "r1").effects[0].method == "delta"
+    for variant, unit in ((variant, unit) for variant in jobs for unit in range(12)):
+        marts.execute(
+            "insert into marts.experiment_unit_metrics values ('e', ?, ?, 'wait', ?, ?, ?)",
+            [variant, f"{variant}{unit}", AS_OF, int(wait[variant][unit]), int(jobs[variant][unit])],
+        )
+    effect = analyze_experiment(marts, settings, plan, AS_OF, "r1").effects[0]
+    assert effect.method == "cr2"
+    assert effect.absolute.estimate == pytest.approx(wait["b"].sum() / jobs["b"].sum() - wait["a"].sum() / jobs["a"].sum())
+
+
+def test_what_a_running_experiment_waits_for_ends_with_it(marts: Warehouse, settings: Settings) -> None:
+    assert [each.metric for each in analyze_experiment(marts, settings, PLAN, AS_OF, "r").planning] == ["orders"]
+    marts.execute("update marts.experiment_moments set as_of_date = ?", [PLAN.end_date])
+    assert analyze_experiment(marts, settings, PLAN, PLAN.end_date, "r").planning == ()
+
+
 def test_contamination_and_sample_ratio_are_counted_over_all_exposed_units() -> None:
-    exposures = [ExposureCount("a", 500, 0), ExposureCount("b", 500, 30)]
+    exposures = [ExposureCount("a", AS_OF, 500, 0), ExposureCount("b", AS_OF, 500, 30)]
     card = compute_scorecard(PLAN, AS_OF, [], exposures, Trust(), "r")
     assert card.contamination.share == pytest.approx(0.03)
     assert card.contamination.is_alarming
-    lopsided = compute_scorecard(PLAN, AS_OF, [], [ExposureCount("a", 600, 0), ExposureCount("b", 400, 0)], Trust(), "r")
-    assert lopsided.sample_ratio.p_value == pytest.approx(2.5396e-10, rel=1e-4)
-    assert lopsided.sample_ratio.is_mismatch
+    lopsided = compute_scorecard(PLAN, AS_OF, [], [ExposureCount("a", AS_OF, 600, 0), ExposureCount("b", AS_OF, 400, 0)], Trust(), "r")
+    assert lopsided.srm.p_value == pytest.approx(2.5396e-10, rel=1e-4)
+    assert lopsided.srm.is_mismatch
     assert lopsided.verdict.decision is Decision.invalid
 
 
 def test_an_unknown_variant_in_the_tables_is_named() -> None:
     with pytest.raises(AnalysisError, match="units in variant 'z'"):
-        compute_scorecard(PLAN, AS_OF, [], [ExposureCount("z", 1, 0)], Trust(), "r")
+        compute_scorecard(PLAN, AS_OF, [], [ExposureCount("z", AS_OF, 1, 0)], Trust(), "r")
 
 
 def test_a_date_outside_the_experiment_is_refused(marts: Warehouse, settings: Settings) -> None:

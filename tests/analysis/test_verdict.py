@@ -13,8 +13,8 @@ from splitmile.analysis.verdict import decide
 from splitmile.registry import Role
 from splitmile.results.types import Contamination, Decision, Effect, ReasonCode, SampleRatio, VariantCount, Verdict
 
-FINE = SampleRatio(0.1, 1, 0.75, False, 0.001)
-BROKEN = SampleRatio(40.0, 1, 2.5e-10, True, 0.001)
+FINE = SampleRatio(0.1, 1, 0.75, 1.0, False, 0.001)
+BROKEN = SampleRatio(40.0, 1, 2.5e-10, 1e-8, True, 0.001)
 CLEAN = Contamination(0, 0.0, False, 0.02)
 DIRTY = Contamination(40, 0.05, True, 0.02)
 COUNTS = (VariantCount("a", True, 400, 0.5, 0.5), VariantCount("b", False, 400, 0.5, 0.5))
@@ -69,6 +69,23 @@ def test_the_end_without_a_band_or_with_a_wide_interval_stays_undecided() -> Non
     for changed in (without, narrow):
         verdict = _decide(changed, has_ended=True)
         assert (verdict.decision, verdict.reasons[0].code) == (Decision.keep_running, ReasonCode.ended_undecided)
+
+
+def test_a_win_says_which_guardrail_is_not_shown_to_be_safe() -> None:
+    rng = np.random.default_rng(3)
+    plan = a_plan(("orders", "mean", Role.primary, "increase"), ("fees", "mean", Role.guardrail, "increase"))
+    noisy = {"a": rng.poisson(2, 400), "b": rng.poisson(2, 400)}
+    rows = [*sums_of("a", orders=BASE, fees=noisy["a"]), *sums_of("b", orders=np.rint(BASE * 1.05).astype(int), fees=noisy["b"])]
+    verdict = _decide(compute_effects(plan, rows, has_ended=False))
+    assert verdict.decision is Decision.ship
+    assert [reason.code for reason in verdict.reasons] == [ReasonCode.primary_better, ReasonCode.guardrail_unproven]
+    safe = _decide(_effects(1.05))
+    assert [reason.code for reason in safe.reasons] == [ReasonCode.primary_better]
+
+
+def test_harm_says_what_got_better_all_the_same() -> None:
+    verdict = _decide(_effects(1.05, 0.8))
+    assert [reason.code for reason in verdict.reasons] == [ReasonCode.guardrail_harmed, ReasonCode.primary_better]
 
 
 def test_nobody_exposed_yet() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -17,7 +16,7 @@ import typer.main
 from analysis.plans import sums_of
 from small_city import EXPERIMENT, write_experiment
 from splitmile.analysis import analyze_experiment
-from splitmile.cli import app, main
+from splitmile.cli import app
 from splitmile.settings import Settings
 from splitmile.transform import read_registry
 from splitmile.warehouse import open_warehouse
@@ -26,27 +25,6 @@ DAY = date(2026, 3, 2)
 NEXT = date(2026, 3, 3)
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run `splitmile` with arguments; gives exit code, standard output and standard error."""
-    for name in ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TERM", "dumb")
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["splitmile", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-        out, err = capfd.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture(scope="module")

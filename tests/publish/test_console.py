@@ -23,6 +23,7 @@ def printed(digest: Digest, width: int = 100) -> str:
 
 def test_the_text_as_reviewed(golden: Callable[[str, str], None]) -> None:
     golden("digest.txt", printed(ex.whole_day()))
+    golden("digest.ko.txt", printed(ex.in_korean(ex.whole_day())))
 
 
 @pytest.mark.parametrize("width", [100, 60])

@@ -47,12 +47,13 @@ def test_a_p_value_is_never_a_false_zero(probability: float | None, shown: str) 
     assert figures.p_value(probability) == shown
 
 
-def test_the_interval_that_counts_is_anytime_valid_until_the_end() -> None:
-    shown = effect()
-    assert shown.sequential is not None
-    running, ended = figures.counting(shown, has_ended=False), figures.counting(shown, has_ended=True)
-    assert (running.relative, running.is_anytime_valid) == (shown.sequential.relative_interval, True)
-    assert (ended.relative, ended.is_anytime_valid) == (shown.relative.interval, False)
+@pytest.mark.parametrize(("probability", "shown"), [(None, "–"), (0.973, "97 %"), (0.9999, "> 99 %"), (0.0001, "< 1 %")])
+def test_a_chance_is_never_a_false_certainty(probability: float | None, shown: str) -> None:
+    assert plain(figures.chance(probability)) == shown
+
+
+def test_a_loss_that_does_not_show_is_no_zero() -> None:
+    assert [plain(figures.loss(loss)) for loss in (0.0, 0.00004, 0.0001, 0.00403)] == ["< 0.01 %", "< 0.01 %", "0.01 %", "0.40 %"]
 
 
 def test_sentences_get_minus_signs_but_names_keep_their_hyphens() -> None:

@@ -103,6 +103,39 @@ def test_both_intervals_stand_side_by_side_at_the_end_only(pages: dict[str, str]
     assert "Anytime-valid" in pages["demand_hourly.html"]
 
 
+def test_what_only_some_readers_want_is_folded_away(pages: dict[str, str]) -> None:
+    html = pages["dispatch_ranking.html"]
+    folded = "".join(re.findall(r"<details.*?</details>", html, flags=re.DOTALL))
+    for shown in ("Chance to be better", "Expected loss", "38\N{NO-BREAK SPACE}%", "Without adjustment", "Exposed on"):
+        assert shown in folded
+        assert shown not in re.sub(r"<details.*?</details>", "", html, flags=re.DOTALL)
+    assert "Adjusted effects: what the same couriers did before" in html
+    assert "Adjusted effects" not in pages["route_graph.html"]
+
+
+def test_a_running_experiment_says_how_much_longer(pages: dict[str, str]) -> None:
+    assert "How much longer?" in pages["demand_hourly.html"]
+    assert '<td class="number">1,870</td>' in pages["demand_hourly.html"]
+    assert "How much longer?" not in pages["dispatch_ranking.html"]
+
+
+def test_days_without_enough_units_have_shares_and_no_test() -> None:
+    html = scorecard_html(ex.first_day(), ex.whole_day())
+    assert "3 <small>75\N{NO-BREAK SPACE}%</small>" in html
+
+
+def test_a_broken_day_is_named() -> None:
+    html = scorecard_html(ex.invalid_by_ratio(), ex.whole_day())
+    assert "the split does not hold on 2026-03-02" in html
+
+
+def test_a_mismatch_without_a_single_broken_day_does_not_say_that_the_days_are_fine() -> None:
+    news = ex.invalid_by_ratio()
+    srm = replace(news.scorecard.srm, by_segment=ex.ship().scorecard.srm.by_segment)
+    html = scorecard_html(replace(news, scorecard=replace(news.scorecard, srm=srm)), ex.whole_day())
+    assert "no single day stands out" in html
+
+
 def test_what_a_person_wrote_is_escaped(pages: dict[str, str]) -> None:
     assert "&lt;nearest&gt; &amp; *fastest* courier &lt;!channel&gt;" in pages["dispatch_nearest.html"]
     assert "<nearest>" not in pages["dispatch_nearest.html"] + pages["index.html"]

@@ -42,7 +42,27 @@ def test_what_changed_since_yesterday() -> None:
 
 def test_a_guardrail_says_whether_harm_is_ruled_out() -> None:
     assert story.finding(ex.cancellations(), has_ended=True).startswith("no harm beyond")
-    assert story.finding(ex.cancellations(), has_ended=False).endswith("not ruled out")
+    assert story.finding(ex.cancellations(is_safe=False), has_ended=False).endswith("not ruled out")
+
+
+def test_a_win_says_which_guardrail_is_not_shown_to_be_safe() -> None:
+    (concern,) = story.tell(ex.unproven()).concerns
+    assert concern.startswith("Cancellation rate in ranked is not shown to be safe")
+    assert story.tell(ex.ship()).concerns == ()
+
+
+def test_an_experiment_that_keeps_running_says_what_it_waits_for() -> None:
+    news = ex.keep_running()
+    assert "about 9 more days to see 1 %" in (fact.replace("\N{NO-BREAK SPACE}", " ") for fact in story.tell(news).facts)
+    (planned,) = news.scorecard.planning
+    waits = {1: "about 1 more day to see 1 %", 0: "enough units to see 1 %", None: "1,870 zones needed to see 1 %, more than will come"}
+    for days, told in waits.items():
+        card = replace(news.scorecard, planning=(planned, replace(planned, days_to_go=days, units_needed=1870)))
+        longest = told if days is None else "about 9 more days to see 1 %"
+        assert story.outlook(card).replace("\N{NO-BREAK SPACE}", " ") == longest
+        assert story.to_go(replace(planned, days_to_go=days), card).replace("\N{NO-BREAK SPACE}", " ") == told
+    assert story.outlook(replace(news.scorecard, planning=(replace(planned, minimum_effect=None, units_needed=None),))) == ""
+    assert story.outlook(ex.ship().scorecard) == ""
 
 
 def test_what_has_no_estimate_says_why() -> None:

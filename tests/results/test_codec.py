@@ -18,7 +18,9 @@ from splitmile.errors import AnalysisError
 from splitmile.results.codec import from_json, json_schema, to_json
 from splitmile.results.types import (
     SCHEMA_VERSION,
+    BayesianView,
     Contamination,
+    CovariateAdjustment,
     DataWarning,
     Decision,
     Digest,
@@ -28,11 +30,14 @@ from splitmile.results.types import (
     Estimate,
     ExperimentNews,
     Interval,
+    NonInferiority,
+    Outlook,
     Reason,
     ReasonCode,
     Restatement,
     SampleRatio,
     Scorecard,
+    SegmentRatio,
     SequentialEstimate,
     VariantCount,
     Verdict,
@@ -58,10 +63,13 @@ EFFECT = Effect(
     method="delta",
     sequential=SequentialEstimate(Interval(-99.0, -24.0), Interval(None, -0.01), 0.0001),
     p_value_adjusted=2e-7,
+    covariate=CovariateAdjustment(0.71, 0.31, Estimate(-0.027, 0.006, Interval(-0.039, -0.015), 1e-5)),
+    bayesian=BayesianView(0.999, 1e-9, Interval(-0.034, -0.015), 0.05),
     margin=None,
     minimum_effect=0.01,
     is_better=True,
     is_worse=False,
+    non_inferiority=NonInferiority(0.001, None, is_safe=True, is_harmed=False),
 )
 WITHOUT_ESTIMATE = replace(
     EFFECT,
@@ -71,7 +79,10 @@ WITHOUT_ESTIMATE = replace(
     degrees_of_freedom=None,
     sequential=None,
     p_value_adjusted=None,
+    covariate=None,
+    bayesian=None,
     is_better=False,
+    non_inferiority=None,
 )
 SCORECARD = Scorecard(
     experiment_id="dispatch_ranking",
@@ -86,10 +97,11 @@ SCORECARD = Scorecard(
     has_ended=False,
     alpha=0.05,
     variants=(VariantCount("current", True, 450, 0.5, 450 / 901), VariantCount("ranked", False, 451, 0.5, 451 / 901)),
-    sample_ratio=SampleRatio(0.0011, 1, 0.97, False, 0.001),
+    srm=SampleRatio(0.0011, 1, 0.97, 1.0, False, 0.001, (SegmentRatio("2026-03-02", (450, 451), 0.97, 1.0, False),)),
     contamination=Contamination(0, 0.0, False, 0.01),
     effects=(EFFECT, WITHOUT_ESTIMATE),
     verdict=Verdict(Decision.ship, (Reason(ReasonCode.primary_better, "delivery_time", "ranked"), Reason(ReasonCode.no_units))),
+    planning=(Outlook("delivery_time", "ranked", 0.01, 0.008, 1200, None, 0.8),),
     slack_channel="#dispatch",
     revision="abc1234+",
 )
@@ -112,6 +124,7 @@ DIGEST = Digest(
     restatements=(Restatement("dispatch_ranking", "delivery_time", "ranked", date(2026, 3, 7), -0.02, None, "late rows"),),
     orders=12_345,
     deliveries=12_000,
+    language="ko",
 )
 RESULTS: list[Scorecard | Digest] = [SCORECARD, DIGEST]
 FORMATS = jsonschema.Draft202012Validator.FORMAT_CHECKER
@@ -176,6 +189,10 @@ def test_a_missing_field_is_refused() -> None:
 def test_no_json_at_all_is_refused(text: str) -> None:
     with pytest.raises(AnalysisError, match="no Digest"):
         from_json(Digest, text)
+
+
+def test_the_p_value_of_the_split_is_where_readers_look() -> None:
+    assert json.loads(to_json(SCORECARD))["srm"]["p_value"] == 0.97
 
 
 @named

@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from splitmile.results.sentences import DECISION_WORDS, say
+from splitmile.results.sentences import decision_words, say
 from splitmile.results.types import (
     Contamination,
     Decision,
@@ -23,6 +23,7 @@ from splitmile.results.types import (
     VariantCount,
     Verdict,
 )
+from splitmile.settings import Language
 
 EFFECT = Effect(
     metric="delivery_time",
@@ -62,7 +63,7 @@ SCORECARD = Scorecard(
     has_ended=False,
     alpha=0.05,
     variants=(VariantCount("current", True, 1200, 0.5, 0.6), VariantCount("ranked", False, 800, 0.5, None)),
-    sample_ratio=SampleRatio(80.0, 1, 3.7e-19, True, 0.001),
+    srm=SampleRatio(80.0, 1, 3.7e-19, 1e-12, True, 0.001),
     contamination=Contamination(1234, 0.0617, True, 0.01),
     # A segment's effect comes first: only the one over all units may be quoted.
     effects=(replace(EFFECT, segment="zone_a", label="Of a segment"), EFFECT),
@@ -74,6 +75,7 @@ SENTENCES = {
     ReasonCode.contamination: "1,234 units (6.17 %) met more than one variant; the limit is 1 %.",
     ReasonCode.no_units: "No unit has been exposed yet.",
     ReasonCode.guardrail_harmed: "Delivery time in ranked got worse by more than the accepted 5 %: -2.44 %",
+    ReasonCode.guardrail_unproven: "is not shown to be safe, a loss beyond the accepted 5 % is not ruled out: -2.44 %",
     ReasonCode.primary_worse: "Delivery time in ranked got worse: -2.44 %",
     ReasonCode.primary_better: "Delivery time in ranked got better: -2.44 % (interval -4.00 % to unbounded).",
     ReasonCode.inside_band: "Delivery time in ranked moved by less than ±1 %, which does not matter: -2.44 %",
@@ -91,9 +93,17 @@ def test_every_reason_has_its_sentence(code: ReasonCode) -> None:
     assert "None" not in sentence
 
 
-def test_every_decision_has_its_words() -> None:
-    assert set(DECISION_WORDS) == set(Decision)
-    assert len(set(DECISION_WORDS.values())) == len(Decision)
+@pytest.mark.parametrize("code", ReasonCode)
+def test_every_reason_is_told_in_korean_with_the_same_figures(code: ReasonCode) -> None:
+    english, korean = (say(Reason(code, "delivery_time", "ranked"), SCORECARD, language) for language in ("en", "ko"))
+    assert re.search("[가-힣]", korean)
+    assert set(re.findall(r"-?\d[\d.,]*\d %", korean)) == set(re.findall(r"-?\d[\d.,]*\d %", english))
+    assert korean.endswith(("다.", "."))
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_every_decision_has_its_words(language: Language) -> None:
+    assert len({decision_words(decision, language) for decision in Decision}) == len(Decision)
 
 
 def test_an_effect_without_estimate_says_why() -> None:

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from splitmile.stats import (
+    CovarianceImpossible,
     Effects,
+    Estimates,
     MarginInvalid,
     Moments,
     ProbabilityOutOfRange,
@@ -24,7 +25,7 @@ from splitmile.stats import (
     fieller_interval,
     relative_effect,
 )
-from stats.unit_rows import exact_ratio, moments_of
+from stats.unit_rows import moments_of
 
 measures = st.lists(st.integers(0, 10**6), min_size=2, max_size=15)
 ratio_units = st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 200)), min_size=2, max_size=15)
@@ -72,35 +73,6 @@ def test_means_agree_with_scipy_and_statsmodels(control: list[int], treatment: l
     assert ours.p_value()[0] == pytest.approx(theirs.pvalue, rel=1e-6, abs=1e-12)
     peer = CompareMeans(DescrStatsW(treatment), DescrStatsW(control)).tconfint_diff(0.1, usevar="unequal")
     assert [x[0] for x in ours.interval(0.1)] == pytest.approx(peer, rel=1e-6, abs=1e-3)
-
-
-def test_proportions_take_the_path_of_means() -> None:
-    late = [1] * 30 + [0] * 170
-    result = estimate(moments_of(late))
-    assert result.value[0] == 0.15
-    assert result.standard_error[0] == pytest.approx(math.sqrt(0.15 * 0.85 / 199), rel=1e-14)
-
-
-def test_ratio_agrees_with_the_rows_in_exact_fractions() -> None:
-    rng = np.random.default_rng(7)
-    deliveries = [int(x) for x in rng.integers(1, 60, 300)]
-    seconds = [10**12 * d + int(x) for d, x in zip(deliveries, rng.integers(0, 10**9, 300), strict=True)]
-    ratio, variance = exact_ratio(seconds, deliveries)
-    result = estimate(moments_of(seconds, deliveries))
-    assert result.value[0] == pytest.approx(float(ratio), rel=1e-15)
-    assert result.variance[0] == pytest.approx(float(variance), rel=1e-6)  # the two terms cancel to about 1e-7 of themselves
-
-
-def test_ratio_agrees_with_statsmodels_cluster_robust_errors() -> None:
-    rng = np.random.default_rng(11)
-    sizes = rng.integers(1, 40, 120)
-    courier = np.repeat(np.arange(120), sizes)
-    seconds = rng.poisson(1800 + 300 * rng.standard_normal(120)[courier])
-    fit = sm.OLS(seconds, np.ones(len(seconds))).fit(cov_type="cluster", cov_kwds={"groups": courier, "use_correction": False})
-    result = estimate(moments_of(np.bincount(courier, seconds).astype(int).tolist(), sizes.tolist()))
-    assert result.value[0] == pytest.approx(fit.params[0], rel=1e-12)
-    assert result.standard_error[0] == pytest.approx(fit.bse[0] * math.sqrt(120 / 119), rel=1e-9)
-    assert result.standard_error[0] > 2 * seconds.std() / math.sqrt(len(seconds)), "the rows of a courier are not independent"
 
 
 def test_relative_variance_is_the_formula_of_the_delta_method() -> None:
@@ -170,13 +142,6 @@ def test_no_estimate_has_a_reason_and_is_never_zero(control: Moments, treatment:
     assert np.isnan(fieller_interval(control, treatment, 0.05)).all()
 
 
-@pytest.mark.parametrize("moments", [ONE, NONE, NO_EVENTS])
-def test_no_estimate_in_a_variant(moments: Moments) -> None:
-    result = estimate(moments)
-    assert result.reason[0] != ""
-    assert np.isnan([result.value, result.variance, result.standard_error, *result.interval(0.05)]).all()
-
-
 def test_without_any_variation_the_estimate_stays_and_the_inference_goes() -> None:
     control, treatment = moments_of([4, 4, 4]), moments_of([5, 5])
     for effect, value in ((absolute_effect(control, treatment), 1), (relative_effect(control, treatment), 0.25)):
@@ -185,10 +150,6 @@ def test_without_any_variation_the_estimate_stays_and_the_inference_goes() -> No
         assert effect.reason.tolist() == ["no variation in either variant, so no test is possible"]
         assert np.isnan([effect.degrees_of_freedom, effect.p_value(), *effect.interval(0.05)]).all()
     assert np.isnan(fieller_interval(control, treatment, 0.05)).all()
-
-
-def test_a_ratio_that_is_the_same_in_every_unit_has_no_variance() -> None:
-    assert estimate(moments_of([1, 3, 7, 11], [3, 9, 21, 33])).variance.tolist() == [0]
 
 
 def test_variation_on_one_side_is_enough() -> None:
@@ -272,6 +233,87 @@ def test_non_inferiority_agrees_with_a_shifted_scipy_test(direction: str, gain: 
     shifted = stats.ttest_ind(treatment + gain * 2, control, equal_var=False, alternative="greater" if gain > 0 else "less")
     assert effect.one_sided_p_value(2, direction)[0] == pytest.approx(shifted.pvalue, rel=1e-9)
     assert effect.harm_p_value(2, direction)[0] == pytest.approx(1 - shifted.pvalue, rel=1e-9)
+
+
+def estimates(value: float, variance: float, freedom: float = 99, n: int = 100) -> Estimates:
+    return Estimates(np.array([n]), np.array([value]), np.array([variance]), np.array([freedom]), np.array([""]))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=3, max_size=15))
+def test_covariance_of_paired_units_gives_the_paired_t_test(pairs: list[tuple[int, int]]) -> None:
+    before, after = ([pair[side] for pair in pairs] for side in (0, 1))
+    difference = np.subtract(after, before)
+    assume(difference.std() > 0)
+    control, treatment = moments_of(before), moments_of(after)
+    covariance = np.cov(before, after)[0, 1] / len(pairs)
+    effect = absolute_effect(control, treatment, covariance=covariance)
+    assert effect.estimate[0] == pytest.approx(difference.mean(), abs=1e-6)
+    expected = difference.std(ddof=1) / math.sqrt(len(pairs))
+    scale = math.sqrt(estimate(control).variance[0] + estimate(treatment).variance[0])
+    assert effect.standard_error[0] == pytest.approx(expected, rel=1e-6, abs=1e-6 * scale)
+    exchanged = absolute_effect(treatment, control, covariance=covariance)
+    assert exchanged.standard_error.tolist() == effect.standard_error.tolist()
+
+
+def test_covariance_enters_the_relative_effect_as_in_the_rows() -> None:
+    """Oracle: R_T/R_C of paired units is a ratio metric, whose delta method knows the covariance from the rows."""
+    rng = np.random.default_rng(4)
+    before = rng.integers(50, 150, 400)
+    after = before + rng.integers(0, 40, 400)
+    control, treatment = moments_of(before.tolist()), moments_of(after.tolist())
+    covariance = np.cov(before, after)[0, 1] / 400
+    paired = estimate(moments_of(after.tolist(), before.tolist()))
+    effect = relative_effect(control, treatment, covariance=[covariance])
+    assert effect.estimate[0] == pytest.approx(paired.value[0] - 1, rel=1e-12)
+    assert effect.standard_error[0] == pytest.approx(paired.standard_error[0], rel=1e-9)
+    assert effect.standard_error[0] < relative_effect(control, treatment).standard_error[0] / 2, "the pairs must matter here"
+
+    def excess(theta: float) -> float:
+        mean = (after - theta * before).mean()
+        spread = (after - theta * before).std(ddof=1) / 20
+        return mean**2 / spread**2 - stats.t.isf(0.025, absolute_effect(control, treatment).degrees_of_freedom[0]) ** 2
+
+    ratio = paired.value[0]
+    ends = optimize.brentq(excess, 0.9 * ratio, ratio) - 1, optimize.brentq(excess, ratio, 1.1 * ratio) - 1
+    assert [x[0] for x in fieller_interval(control, treatment, 0.05, covariance=covariance)] == pytest.approx(ends, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("control", "treatment", "covariance", "words"),
+    [
+        ((5, 4), (6, 9), 6.001, "row 0: covariance 6.001, expected at most the product of the standard errors, 6"),
+        ((5, 4), (6, 9), -6.001, "covariance -6.001"),
+        ((5, 4), (6, 9), math.nan, "covariance nan"),
+        ((5, 0), (6, 9), 1e-9, "the product of the standard errors, 0"),
+    ],
+)
+def test_a_covariance_that_cannot_be_is_refused(
+    control: tuple[float, float], treatment: tuple[float, float], covariance: float, words: str
+) -> None:
+    for call in (absolute_effect, relative_effect, lambda *sides, covariance: fieller_interval(*sides, 0.05, covariance=covariance)):
+        for given_covariance in (covariance, [covariance]):
+            with pytest.raises(CovarianceImpossible, match=words):
+                call(estimates(*control), estimates(*treatment), covariance=given_covariance)
+
+
+def test_a_covariance_for_other_rows_is_refused() -> None:
+    with pytest.raises(RowsMismatch, match=r"one for each of 1 rows, found an array of shape \(2,\)"):
+        absolute_effect(TWO, TWO, covariance=[0.0, 0.0])
+
+
+def test_rounding_of_a_covariance_at_its_bound_is_not_refused() -> None:
+    effect = absolute_effect(estimates(5, 4), estimates(6, 4), covariance=4 * (1 + 1e-12))
+    assert effect.reason.tolist() == ["no variation in either variant, so no test is possible"]
+    assert effect.standard_error.tolist() == [0]
+    relative = relative_effect(estimates(5, 4), estimates(5, 4), covariance=4 * (1 + 1e-12))
+    assert relative.standard_error.tolist() == [0]
+    assert absolute_effect(estimates(5, 0), estimates(6, 4), covariance=1e-14).reason.tolist() == [""]
+
+
+def test_a_covariance_without_estimates_is_not_looked_at() -> None:
+    effect = absolute_effect(ONE, TWO, covariance=[np.nan])
+    assert effect.reason.tolist() == ["control: fewer than two units"]
 
 
 def test_margin_and_direction_may_differ_by_row() -> None:

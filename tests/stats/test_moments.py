@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from splitmile.errors import StatisticsError
-from splitmile.stats import ImpossibleMoments, Moments, RowsMismatch
+from splitmile.stats import ImpossibleMoments, Moments, RowsMismatch, UnitsInvalid, estimate
 from stats.unit_rows import moments_of
 
 FIELDS = ("n", "mean_numerator", "mean_denominator", "m2_numerator", "m2_denominator", "c2")
@@ -23,6 +24,14 @@ GOOD: dict[str, list[float]] = {
     "c2": [3.0, 0],
 }
 units = st.lists(st.tuples(st.integers(-(10**9), 10**9), st.integers(0, 10**4)), max_size=12)
+
+
+GOOD_SUMS = (2, 4, 2, 10, 4, 2)
+
+
+def table_of(*rows: tuple[Any, ...]) -> list[list[Any]]:
+    """Columns of sums from rows of them."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def build(**changes: list[float]) -> Moments:
@@ -39,6 +48,14 @@ def test_nist_accuracy_sets_keep_their_standard_deviation(name: str, level: int)
     naive = np.array(tenths, dtype=np.float64) / 10
     lost = (np.sum(naive**2) - np.sum(naive) ** 2 / 1001) / 1000
     assert abs(np.sqrt(abs(lost)) - 0.1) > 1e-8, "sums of squares in floats must fail here, or the case proves nothing"
+
+
+@pytest.mark.parametrize(("name", "level"), [("NumAcc3", 1_000_000), ("NumAcc4", 10_000_000)])
+def test_nist_accuracy_sets_keep_eight_digits_as_floats(name: str, level: float) -> None:
+    moments = Moments.from_units([level + 0.2, *[level + 0.1, level + 0.3] * 500])
+    assert moments.n.tolist() == [1001]
+    assert moments.mean_numerator.tolist() == [level + 0.2]
+    assert np.sqrt(moments.m2_numerator[0] / 1000) == pytest.approx(0.1, rel=1e-8)
 
 
 def test_moments_agree_with_numpy_on_the_rows() -> None:
@@ -64,6 +81,11 @@ def test_integers_of_every_kind_and_length_are_taken() -> None:
     assert as_int.n.dtype == np.int64
 
 
+def test_a_column_may_hold_integers_of_every_kind() -> None:
+    moments = Moments.from_sums([2, 2, 2], [Decimal(4), np.int64(4), 4], [2, 2, 2], [10, 10, 10], [4, 4, 4], [2, 2, True + 1])
+    assert moments.mean_numerator.tolist() == [2, 2, 2]
+
+
 def test_no_rows_and_no_units_are_fine() -> None:
     assert len(Moments.from_sums([], [], [], [], [], [])) == 0
     empty = Moments.from_sums([0], [0], [0], [0], [0], [0])
@@ -85,15 +107,152 @@ def test_no_rows_and_no_units_are_fine() -> None:
         ((2, Decimal("4.5"), 2, 10, 4, 2), "found 4.5, expected a whole number"),
         ((2, Decimal("NaN"), 2, 10, 4, 2), "found NaN"),
         ((2, 0, 2, 2 * 10**620, 0, 2), "double precision"),
+        ((2, 0, 2, 0, 0, 2 * 10**620), "double precision"),
+        ((2**63, 0, 2**63, 0, 0, 2**63), "double precision"),
+        ((2, Decimal("Infinity"), 2, 10, 4, 2), "found Infinity"),
+        ((2, "4", 2, 10, 4, 2), "found '4' of type str"),
+        ((0, 0, 0, 0, 0, 1), r"no unit, yet sums that are not zero \(found 0, 0, 0, 0, 1\)"),
+        ((-1, 4.5, 0, 0, 0, 0), "found 4.5 of type float"),
     ],
 )
 def test_impossible_sums_are_refused_and_the_row_is_named(sums: tuple[Any, ...], words: str) -> None:
-    good = (2, 4, 2, 10, 4, 2)
     with pytest.raises(ImpossibleMoments, match=words) as caught:
-        Moments.from_sums(*[[a, b] for a, b in zip(good, sums, strict=True)])
+        Moments.from_sums(*table_of(GOOD_SUMS, sums, (-5, 0, 0, 0, 0, 0)))
     assert caught.value.row == 1
-    assert "row 1" in str(caught.value)
+    assert str(caught.value).startswith("moments, row 1: ")
+    assert str(caught.value).endswith("; recompute this row from the units, its sums do not belong together")
     assert isinstance(caught.value, StatisticsError)
+    kept = Moments.from_sums(*table_of(GOOD_SUMS, sums, GOOD_SUMS), keep_faulty=True)
+    assert kept.n.tolist() == [2, 0, 2]
+    assert (
+        str(caught.value)
+        == f"moments, row 1: {kept.fault[1].removeprefix('impossible sums: ')}; recompute{str(caught.value).split('; recompute')[1]}"
+    )
+
+
+def test_one_bad_row_does_not_cost_the_table() -> None:
+    kept = Moments.from_sums(*table_of(GOOD_SUMS, (2, 4, 2, 7, 4, 2), GOOD_SUMS), keep_faulty=True)
+    fault = "impossible sums: a variance is negative (n² times it: numerator -2, denominator 0)"
+    assert kept.fault.tolist() == ["", fault, ""]
+    assert [getattr(kept, name)[1] for name in FIELDS] == [0] * 6
+    assert estimate(kept).reason.tolist() == ["", fault, ""]
+    assert estimate(kept).value.tolist() == pytest.approx([2, np.nan, 2], nan_ok=True)
+    assert kept.take([1, 0]).fault.tolist() == [fault, ""]
+    sound = Moments.from_sums(*table_of(GOOD_SUMS, GOOD_SUMS, GOOD_SUMS))
+    assert sound.fault.tolist() == ["", "", ""]
+    for merged in (kept + sound, sound + kept):
+        assert merged.fault.tolist() == ["", fault, ""]
+        assert merged.n.tolist() == [4, 0, 4]
+
+
+def test_a_fault_beside_units_is_refused() -> None:
+    with pytest.raises(ImpossibleMoments, match=r"row 0: a row with a fault has units \(found 2\)"):
+        Moments(*(np.array([x], dtype=np.float64) for x in (2, 0, 0, 0, 0, 0)), fault=np.array(["lost"]))  # type: ignore[arg-type]
+    with pytest.raises(RowsMismatch, match=r"fault \(2,\)"):
+        Moments(*(np.zeros(1) for _ in FIELDS), fault=np.array(["", ""]))  # type: ignore[arg-type]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.lists(st.integers(-(10**15), 10**15), min_size=1, max_size=5), st.integers(-(10**9), 10**9)), min_size=1))
+def test_sums_of_any_length_are_centred_without_loss(table: list[tuple[list[int], int]]) -> None:
+    """38 digits a sum; each centred moment is the double nearest to the exact fraction."""
+    pairs = [[(x * 10**3, x * slope) for x in numerators] for numerators, slope in table]
+    moments = Moments.from_sums(
+        *table_of(
+            *(
+                (
+                    len(p),
+                    sum(a for a, _ in p),
+                    sum(b for _, b in p),
+                    sum(a * a for a, _ in p),
+                    sum(a * b for a, b in p),
+                    sum(b * b for _, b in p),
+                )
+                for p in pairs
+            )
+        )
+    )
+    for row, units_of_row in enumerate(pairs):
+        mean_a, mean_b = (Fraction(sum(each), len(units_of_row)) for each in zip(*units_of_row, strict=True))
+        expected = (
+            mean_a,
+            mean_b,
+            sum((a - mean_a) ** 2 for a, _ in units_of_row),
+            sum((b - mean_b) ** 2 for _, b in units_of_row),
+            sum((a - mean_a) * (b - mean_b) for a, b in units_of_row),
+        )
+        assert [getattr(moments, name)[row] for name in FIELDS[1:]] == [float(x) for x in expected]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-(10**6), 10**6), st.integers(0, 10**4)), max_size=30))
+def test_moments_of_units_are_those_of_their_exact_sums(rows: list[tuple[int, int, int]]) -> None:
+    """Whole numbers, so that both ways are open; four groups, of which some are empty."""
+    group, numerator, denominator = ([row[column] for row in rows] for column in range(3))
+    ours = Moments.from_units(np.array(numerator, dtype=np.int64), denominator, group=np.array(group, dtype=np.int64), groups=4)
+    for index in range(4):
+        chosen = [row for row in rows if row[0] == index]
+        exact = moments_of([x for _, x, _ in chosen], [y for _, _, y in chosen])
+        spread = float(np.sqrt(exact.m2_numerator[0] * exact.m2_denominator[0]))
+        assert ours.n[index] == exact.n[0]
+        for name in FIELDS[1:]:
+            assert getattr(ours, name)[index] == pytest.approx(getattr(exact, name)[0], rel=1e-12, abs=1e-12 * spread), name
+
+
+def test_units_that_agree_have_no_spread_at_all() -> None:
+    moments = Moments.from_units([0.1] * 10 + [0.1, 0.2], [0.7] * 12, group=[0] * 10 + [1] * 2, groups=3)
+    assert moments.m2_numerator.tolist() == [0, pytest.approx(0.005), 0]
+    assert [moments.m2_denominator.tolist(), moments.c2.tolist()] == [[0, 0, 0]] * 2
+    assert moments.mean_denominator.tolist() == [0.7, 0.7, 0]
+    assert moments.mean_numerator.tolist() == [0.1, pytest.approx(0.15), 0]
+
+
+def test_no_units_are_fine() -> None:
+    assert Moments.from_units([]).n.tolist() == [0]
+    assert len(Moments.from_units([], group=[], groups=0)) == 0
+
+
+def test_a_mean_has_denominator_one() -> None:
+    moments = Moments.from_units([True, False, True])
+    assert [moments.mean_numerator.tolist(), moments.mean_denominator.tolist()] == [[pytest.approx(2 / 3)], [1]]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"numerator": [1.0, np.nan, np.inf]}, "unit 1: numerator is nan, expected a finite number"),
+        ({"denominator": [1.0, 1.0, -np.inf]}, "unit 2: denominator is -inf"),
+        ({"numerator": ["1", "2", "3"]}, "numerator is an array of <U1, expected numbers"),
+        ({"numerator": [Decimal(1), Decimal(2), None]}, "numerator is an array of object"),
+        ({"group": [0, 2, -1]}, "unit 1: its group is 2, expected an index from 0 to 1"),
+        ({"group": [0, 1, -1]}, "unit 2: its group is -1"),
+        ({"group": [0.0, 1.0, 1.0]}, "group is an array of float64 for 2 groups"),
+        ({"groups": -1}, "for -1 groups"),
+    ],
+)
+def test_units_that_are_no_numbers_are_refused(values: dict[str, Any], words: str) -> None:
+    given_values = {"numerator": [1.0, 2.0, 3.0], "denominator": [1.0, 1.0, 1.0], "group": [0, 1, 1], "groups": 2} | values
+    with pytest.raises(UnitsInvalid, match=words):
+        Moments.from_units(**given_values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"denominator": [1.0]}, r"numerator \(2,\), denominator \(1,\)"),
+        ({"group": [0]}, r"each of 2 units, found an array of shape \(1,\)"),
+        ({"numerator": [[1.0, 2.0]]}, r"one numerator a unit, shape \(units,\), found \(1, 2\)"),
+    ],
+)
+def test_units_of_another_number_are_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(RowsMismatch, match=words):
+        Moments.from_units(**({"numerator": [1.0, 2.0]} | values))
+
+
+@pytest.mark.parametrize("numerator", [[1e308, 1.7e308, -1e308], [1e200, -1e200]])
+def test_units_beyond_the_range_of_floats_are_refused(numerator: list[float]) -> None:
+    with pytest.raises(ImpossibleMoments, match=r"row 0: \w+ is not finite"):
+        Moments.from_units(numerator)
 
 
 def test_sequences_of_different_length_are_refused() -> None:

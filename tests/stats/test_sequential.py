@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from splitmile.stats import CountsInvalid, ProbabilityOutOfRange, always_valid_p_value, confidence_sequence, normal_mixture_bound, tuned_rho
+from splitmile.stats import (
+    CountsInvalid,
+    CovariateMoments,
+    ProbabilityOutOfRange,
+    absolute_effect,
+    always_valid_p_value,
+    confidence_sequence,
+    cuped,
+    normal_mixture_bound,
+    relative_effect,
+    tuned_rho,
+)
 
 
 def test_published_normal_mixture_bound() -> None:
@@ -154,3 +165,39 @@ def test_a_real_effect_is_found() -> None:
     rng = np.random.default_rng(9)
     arms = rng.normal(0.35, 1, (RUNS, UNITS // 2)), rng.normal(0, 1, (RUNS, UNITS // 2))
     assert ever_rejected(*looks(*arms), planned_n=UNITS) > 0.99
+
+
+def couriers(rng: np.random.Generator, runs: int, joining: int) -> dict[str, NDArray[np.float64]]:
+    """Couriers who join on one day: seconds and deliveries, heavy-tailed, and the same of the weeks before."""
+    pace = rng.lognormal(7, 0.5, runs * joining)
+    deliveries, before = (np.ceil(rng.lognormal(2, 1, runs * joining)) for _ in range(2))
+    return {
+        "numerator": deliveries * pace * rng.lognormal(0, 0.5, runs * joining),
+        "denominator": deliveries,
+        "covariate_numerator": before * pace,
+        "covariate_denominator": before,
+    }
+
+
+@pytest.mark.parametrize("method", ["ratio", "relative ratio", "cuped"])
+def test_sixty_looks_at_couriers_keep_the_error_rate(method: str) -> None:
+    """A/A tests of couriers with unequal numbers of deliveries; the clock counts couriers, not deliveries."""
+    rng, runs, joining, days = np.random.default_rng(60), 800, 8, 60
+    run = np.repeat(np.arange(runs), joining)
+    ever, ever_fixed = np.zeros(runs, dtype=bool), np.zeros(runs, dtype=bool)
+    control = treatment = CovariateMoments.from_units(**couriers(rng, 0, 0), group=[], groups=runs)
+    for _ in range(days):
+        control, treatment = (
+            side + CovariateMoments.from_units(**couriers(rng, runs, joining), group=run, groups=runs) for side in (control, treatment)
+        )
+        if method == "cuped":
+            adjusted = cuped(control, treatment)
+            effect = absolute_effect(adjusted.control, adjusted.treatment, covariance=adjusted.covariance)
+        else:
+            effect = (relative_effect if method == "relative ratio" else absolute_effect)(control.metric, treatment.metric)
+        n = control.metric.n + treatment.metric.n
+        low, high = confidence_sequence(effect.estimate, effect.standard_error, n, 2 * joining * days, 0.05)
+        ever |= (low > 0) | (high < 0)
+        ever_fixed |= effect.p_value() < 0.05
+    assert ever.mean() <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
+    assert ever_fixed.mean() > 0.15, "the same looks at a fixed-horizon test must over-reject"

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from splitmile.errors import AnalysisError
 from splitmile.registry.plan import Plan, Registry
+from splitmile.results.catalogue import Catalogue
 from splitmile.results.codec import from_json
 from splitmile.results.types import (
     DataWarning,
@@ -29,10 +30,11 @@ def compose_digest(warehouse: Warehouse, settings: Settings, registry: Registry,
 
     Args:
         warehouse: Open session.
-        settings: For the folder named in a warning.
+        settings: For the language, and the limits named in a warning.
         registry: The experiments that should have a scorecard, and the files that could not be read.
         as_of: The business date.
     """
+    words = Catalogue(settings.publishing.language)
     plans = [plan for plan in registry.plans if plan.start_date <= as_of <= plan.end_date]
     scorecards = latest_scorecards(warehouse, as_of)
     before = latest_scorecards(warehouse, as_of - timedelta(days=1))
@@ -47,9 +49,9 @@ def compose_digest(warehouse: Warehouse, settings: Settings, registry: Registry,
     ]
     news.sort(key=lambda item: (_URGENCY.index(item.scorecard.verdict.decision), item.scorecard.start_date, item.scorecard.experiment_id))
     warnings = [
-        *_registry_warnings(registry),
+        *_registry_warnings(registry, words),
         *_quality_warnings(warehouse, as_of),
-        *_feed_warnings(warehouse, settings, as_of),
+        *_feed_warnings(warehouse, settings, as_of, words),
     ]
     warnings.sort(key=lambda warning: warning.severity != "block")
     volume = warehouse.fetch(
@@ -61,9 +63,10 @@ def compose_digest(warehouse: Warehouse, settings: Settings, registry: Registry,
         as_of_date=as_of,
         news=tuple(news),
         warnings=tuple(warnings),
-        restatements=tuple(restatement for plan in plans for restatement in _restatements(warehouse, plan, as_of)),
+        restatements=tuple(restatement for plan in plans for restatement in _restatements(warehouse, plan, as_of, words)),
         orders=int(volume["orders"]),
         deliveries=int(volume["deliveries"]),
+        language=words.language,
     )
 
 
@@ -130,9 +133,9 @@ def _courses(warehouse: Warehouse, plan: Plan, as_of: date) -> tuple[EffectCours
     return tuple(EffectCourse(metric, treatment, tuple(points.get((metric, treatment), ()))) for metric, treatment in keys)
 
 
-def _registry_warnings(registry: Registry) -> list[DataWarning]:
+def _registry_warnings(registry: Registry, words: Catalogue) -> list[DataWarning]:
     return [
-        DataWarning("block", problem.experiment_id or problem.path, f"{problem} This experiment is left out until its file is mended.")
+        DataWarning("block", problem.experiment_id or problem.path, f"{problem} {words('warnings.left_out')}")
         for problem in registry.problems
     ]
 
@@ -146,7 +149,7 @@ def _quality_warnings(warehouse: Warehouse, as_of: date) -> list[DataWarning]:
     return [DataWarning(row["severity"], f"{row['gate']}: {row['check_name']}", row["message"]) for row in rows]
 
 
-def _feed_warnings(warehouse: Warehouse, settings: Settings, as_of: date) -> list[DataWarning]:
+def _feed_warnings(warehouse: Warehouse, settings: Settings, as_of: date, words: Catalogue) -> list[DataWarning]:
     warnings = [
         DataWarning("warn", f"feed {row['feed']}", row["message"])
         for row in warehouse.fetch("select feed, message from ops.feed_warnings where partition_date = ? order by feed, message", [as_of])
@@ -160,25 +163,26 @@ def _feed_warnings(warehouse: Warehouse, settings: Settings, as_of: date) -> lis
         DataWarning(
             "warn",
             f"feed {row['feed']}",
-            f"{_count(row['row_count'], 'row')} of {_count(row['object_count'], 'object')} broke the contract and were left out, "
-            f"such as: {row['example']}. They are in ops.rejected_rows (up to {100 * settings.feeds.max_rejected_share:g} % is accepted).",
+            words(
+                "warnings.broken_rows",
+                rows=words.count("warnings.rows", row["row_count"]),
+                objects=words.count("warnings.objects", row["object_count"]),
+                example=row["example"],
+                accepted=f"{100 * settings.feeds.max_rejected_share:g} %",
+            ),
         )
         for row in rejected
     ]
     return warnings
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _restatements(warehouse: Warehouse, plan: Plan, as_of: date) -> list[Restatement]:
+def _restatements(warehouse: Warehouse, plan: Plan, as_of: date, words: Catalogue) -> list[Restatement]:
     """What differs between the latest result for this date and the one before it, in the primary metrics."""
     kept = [row for row in _computations(warehouse, as_of) if row["experiment_id"] == plan.experiment_id]
     if len(kept) < 2:
         return []
     latest, earlier = kept[0], kept[1]
-    cause = _cause(warehouse, earlier, latest, as_of)
+    cause = _cause(warehouse, earlier, latest, as_of, words)
     before = _primary_effects(from_json(Scorecard, earlier["scorecard"]))
     after = _primary_effects(from_json(Scorecard, latest["scorecard"]))
     return [
@@ -197,15 +201,16 @@ def _shown(relative_effect: float | None) -> float | None:
     return None if relative_effect is None else round(relative_effect, 4)
 
 
-def _cause(warehouse: Warehouse, earlier: Row, latest: Row, as_of: date) -> str:
+def _cause(warehouse: Warehouse, earlier: Row, latest: Row, as_of: date, words: Catalogue) -> str:
     changed = warehouse.fetch(
         "select distinct feed, business_date from ops.changed_dates "
         "where changed_at > ? and changed_at <= ? and business_date <= ? order by feed, business_date",
         [earlier["computed_at"], latest["computed_at"], as_of],
     )
     if not changed:
-        return "The experiment's file or the metrics changed."
+        return words("restated.cause.plan")
     dates = sorted({row["business_date"] for row in changed})
-    feeds = " and ".join(sorted({row["feed"] for row in changed}))
-    span = f"{dates[0]}" if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    return f"{feeds.capitalize()} of {span} arrived or were corrected after the first result."
+    feeds = sorted({row["feed"] for row in changed})
+    span = str(dates[0]) if len(dates) == 1 else words("restated.cause.dates", first=dates[0], last=dates[-1])
+    which = words(f"restated.cause.{feeds[0]}" if len(feeds) == 1 else "restated.cause.both")
+    return words("restated.cause.late", feeds=which, dates=span)

@@ -5,33 +5,23 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from splitmile import stats
-from splitmile.analysis.effects import MomentSums, compute_effects
+import numpy as np
+
+from splitmile.analysis.effects import FEW_UNITS, compute_effects
+from splitmile.analysis.moments import MomentSums, UnitValues
+from splitmile.analysis.outlook import foresee
+from splitmile.analysis.sample_ratio import ExposureCount, check_sample_ratio, daily_units
 from splitmile.analysis.verdict import decide
 from splitmile.errors import AnalysisError
-from splitmile.registry.plan import Plan
+from splitmile.registry.plan import MetricKind, Plan
 from splitmile.results.codec import to_json
 from splitmile.results.rows import flat_rows
-from splitmile.results.types import Contamination, SampleRatio, Scorecard, VariantCount
+from splitmile.results.types import Contamination, Scorecard, VariantCount
 from splitmile.settings import Settings, Trust
 from splitmile.warehouse import Row, Warehouse, retried_on_conflict
-
-
-@dataclass(frozen=True, slots=True)
-class ExposureCount:
-    """Units of one variant, by their first exposure.
-
-    Attributes:
-        exposed_units: All of them.
-        contaminated_units: Those that met another variant since.
-    """
-
-    variant: str
-    exposed_units: int
-    contaminated_units: int
 
 
 def analyze_experiment(warehouse: Warehouse, settings: Settings, plan: Plan, as_of: date, revision: str) -> Scorecard:
@@ -46,30 +36,37 @@ def analyze_experiment(warehouse: Warehouse, settings: Settings, plan: Plan, as_
     if not plan.start_date <= as_of <= plan.end_date:
         raise AnalysisError(f"{plan.experiment_id} runs from {plan.start_date} to {plan.end_date}; {as_of} is outside")
     sums = [
-        MomentSums(**row)
+        MomentSums.from_row(row)
         for row in warehouse.fetch(
-            "select variant, metric, units, sum_numerator, sum_denominator, sum_numerator_squared, sum_numerator_denominator, "
-            "sum_denominator_squared from marts.experiment_moments where experiment_id = ? and as_of_date = ? and segment = 'all'",
+            "select * from marts.experiment_moments where experiment_id = ? and as_of_date = ? and segment = 'all'",
             [plan.experiment_id, as_of],
         )
     ]
     exposures = [
-        ExposureCount(row["variant"], int(row["exposed_units"]), int(row["contaminated_units"]))
+        ExposureCount(row["variant"], row["business_date"], int(row["exposed_units"]), int(row["contaminated_units"]))
         for row in warehouse.fetch(
-            "select variant, sum(exposed_units) as exposed_units, sum(contaminated_units) as contaminated_units "
-            "from marts.experiment_exposures_daily where experiment_id = ? and business_date <= ? group by variant",
+            "select variant, business_date, exposed_units, contaminated_units "
+            "from marts.experiment_exposures_daily where experiment_id = ? and business_date <= ?",
             [plan.experiment_id, as_of],
         )
     ]
-    scorecard = compute_scorecard(plan, as_of, sums, exposures, settings.trust, revision)
+    units = _units_of_ratios(warehouse, plan, as_of) if any(row.units < FEW_UNITS for row in sums) else {}
+    scorecard = compute_scorecard(plan, as_of, sums, exposures, settings.trust, revision, units=units)
     _keep(warehouse, scorecard)
     return scorecard
 
 
 def compute_scorecard(
-    plan: Plan, as_of: date, sums: Sequence[MomentSums], exposures: Sequence[ExposureCount], trust: Trust, revision: str
+    plan: Plan,
+    as_of: date,
+    sums: Sequence[MomentSums],
+    exposures: Sequence[ExposureCount],
+    trust: Trust,
+    revision: str,
+    *,
+    units: UnitValues | None = None,
 ) -> Scorecard:
-    """The scorecard from plain numbers.
+    """The scorecard from plain numbers; `units` as for `compute_effects`.
 
     Raises:
         AnalysisError: A row's variant is not in the plan.
@@ -81,18 +78,19 @@ def compute_scorecard(
             "correct the experiment file or the assignment service"
         )
     has_ended = as_of >= plan.end_date
-    counts = {row.variant: row for row in exposures}
-    exposed = [counts[v.name].exposed_units if v.name in counts else 0 for v in plan.variants]
+    days, new_units = daily_units(plan, exposures)
+    exposed = new_units.sum(axis=0).tolist()
     total = sum(exposed)
-    contaminated = sum(row.contaminated_units for row in exposures)
     variants = tuple(
-        VariantCount(variant.name, variant.is_control, units, variant.planned_share, units / total if total else None)
-        for variant, units in zip(plan.variants, exposed, strict=True)
+        VariantCount(variant.name, variant.is_control, count, variant.planned_share, count / total if total else None)
+        for variant, count in zip(plan.variants, exposed, strict=True)
     )
-    sample_ratio = _check_sample_ratio(exposed, [v.planned_share for v in plan.variants], trust)
+    shares = [variant.planned_share for variant in plan.variants]
+    srm = check_sample_ratio(days, new_units, shares, trust.sample_ratio_alarm, has_ended=has_ended)
+    contaminated = sum(row.contaminated_units for row in exposures)
     share = contaminated / total if total else None
     contamination = Contamination(contaminated, share, (share or 0.0) > trust.contamination_limit, trust.contamination_limit)
-    effects = compute_effects(plan, sums, has_ended=has_ended)
+    effects = compute_effects(plan, sums, has_ended=has_ended, units=units)
     return Scorecard(
         experiment_id=plan.experiment_id,
         title=plan.title,
@@ -106,28 +104,29 @@ def compute_scorecard(
         has_ended=has_ended,
         alpha=plan.alpha,
         variants=variants,
-        sample_ratio=sample_ratio,
+        srm=srm,
         contamination=contamination,
         effects=effects,
-        verdict=decide(effects, variants, sample_ratio, contamination, has_ended=has_ended),
+        verdict=decide(effects, variants, srm, contamination, has_ended=has_ended),
+        planning=() if has_ended else foresee(plan, effects, days, new_units, as_of),
         slack_channel=plan.slack_channel,
         revision=revision,
     )
 
 
-def _check_sample_ratio(counts: Sequence[int], shares: Sequence[float], trust: Trust) -> SampleRatio:
-    freedom = sum(share > 0 for share in shares) - 1
-    if not sum(counts):
-        return SampleRatio(None, freedom, None, False, trust.sample_ratio_alarm)
-    test = stats.chi_squared_srm(counts, shares)
-    p_value = float(test.p_value)
-    return SampleRatio(
-        statistic=float(test.statistic),
-        degrees_of_freedom=int(test.degrees_of_freedom),
-        p_value=p_value,
-        is_mismatch=p_value < trust.sample_ratio_alarm or bool(test.has_unplanned),
-        alarm_level=trust.sample_ratio_alarm,
-    )
+def _units_of_ratios(warehouse: Warehouse, plan: Plan, as_of: date) -> UnitValues:
+    """The units of the ratio metrics, as far as the marts still keep those of this date."""
+    ratios = {planned.metric.name for planned in plan.metrics if planned.metric.kind is MetricKind.ratio}
+    values: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for row in warehouse.fetch(
+        "select variant, metric, numerator, denominator from marts.experiment_unit_metrics "
+        "where experiment_id = ? and as_of_date = ? order by variant, metric, unit_id",
+        [plan.experiment_id, as_of],
+    ):
+        if row["metric"] in ratios:
+            values.setdefault((row["variant"], row["metric"]), []).append((float(row["numerator"]), float(row["denominator"])))
+    columns = {key: np.array(rows, dtype=np.float64).T for key, rows in values.items()}
+    return {key: (numerator, denominator) for key, (numerator, denominator) in columns.items()}
 
 
 @retried_on_conflict

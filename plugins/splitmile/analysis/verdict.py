@@ -1,8 +1,9 @@
-"""What to do about an experiment, by rules, with the reasons as data."""
+"""What to do about an experiment: an ordered table of rules, with the reasons as data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from splitmile.results.types import (
     Contamination,
@@ -16,58 +17,108 @@ from splitmile.results.types import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that the rules look at."""
+
+    effects: tuple[Effect, ...]
+    variants: tuple[VariantCount, ...]
+    srm: SampleRatio
+    contamination: Contamination
+    has_ended: bool
+
+    @property
+    def has_units(self) -> bool:
+        """Somebody has been exposed."""
+        return any(variant.units for variant in self.variants)
+
+    @property
+    def primary(self) -> list[Effect]:
+        """The effects of the primary metrics."""
+        return [effect for effect in self.effects if effect.role == "primary"]
+
+    @property
+    def guardrails(self) -> list[Effect]:
+        """The effects of the guardrails."""
+        return [effect for effect in self.effects if effect.role == "guardrail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A decision, its reason, and when that reason is given: `True`, or the effects it is given for."""
+
+    decision: Decision
+    code: ReasonCode
+    finds: Callable[[Evidence], bool | list[Effect]]
+
+
+def _estimated(evidence: Evidence) -> list[Effect]:
+    return [effect for effect in evidence.primary if effect.absolute.interval is not None]
+
+
+def _not_estimated(evidence: Evidence) -> list[Effect]:
+    return [effect for effect in evidence.primary if effect.absolute.interval is None]
+
+
+def _unproven(evidence: Evidence) -> list[Effect]:
+    return [effect for effect in evidence.guardrails if effect.non_inferiority is None or not effect.non_inferiority.is_safe]
+
+
+def _all_inside_band(evidence: Evidence) -> list[Effect]:
+    intervals = [(effect.counting(has_ended=True).relative, effect.minimum_effect) for effect in evidence.primary]
+    is_inside = evidence.has_ended and all(interval is not None and interval.is_within(band) for interval, band in intervals)
+    return evidence.primary if is_inside else []
+
+
+RULES = (
+    Rule(Decision.invalid, ReasonCode.sample_ratio_mismatch, lambda e: e.srm.is_mismatch),
+    Rule(Decision.invalid, ReasonCode.contamination, lambda e: e.contamination.is_alarming),
+    Rule(Decision.harmful, ReasonCode.guardrail_harmed, lambda e: [effect for effect in e.guardrails if effect.is_worse]),
+    Rule(Decision.harmful, ReasonCode.primary_worse, lambda e: [effect for effect in e.primary if effect.is_worse]),
+    Rule(Decision.ship, ReasonCode.primary_better, lambda e: [effect for effect in e.primary if effect.is_better]),
+    Rule(Decision.no_effect, ReasonCode.inside_band, _all_inside_band),
+    Rule(Decision.keep_running, ReasonCode.no_units, lambda e: not e.has_units),
+    Rule(Decision.keep_running, ReasonCode.undecided, lambda e: [] if e.has_ended else _estimated(e)),
+    Rule(Decision.keep_running, ReasonCode.ended_undecided, lambda e: _estimated(e) if e.has_ended else []),
+    Rule(Decision.keep_running, ReasonCode.no_estimate, lambda e: _not_estimated(e) if e.has_units else []),
+)
+"""The first rule that finds something makes the decision; every rule of that decision adds its reasons."""
+
+REMARKS = (
+    Rule(Decision.harmful, ReasonCode.primary_better, lambda e: [effect for effect in e.primary if effect.is_better]),
+    Rule(Decision.ship, ReasonCode.guardrail_unproven, _unproven),
+    Rule(Decision.no_effect, ReasonCode.guardrail_unproven, _unproven),
+)
+"""What a reader has to know besides, once the decision is made: a gain beside the harm, a guardrail not shown to be safe."""
+
+
 def decide(
     effects: Sequence[Effect],
     variants: Sequence[VariantCount],
-    sample_ratio: SampleRatio,
+    srm: SampleRatio,
     contamination: Contamination,
     *,
     has_ended: bool,
 ) -> Verdict:
-    """The verdict; the first rule that applies wins: invalid, harmful, ship, no effect, keep running.
+    """The verdict, by `RULES` and `REMARKS`.
 
     Args:
-        effects: All effects of the experiment.
+        effects: All effects of the experiment; at least one primary one, once there are units.
         variants: Units of each variant.
-        sample_ratio: The check for a sample ratio mismatch.
+        srm: The check for a sample ratio mismatch.
         contamination: The check for units in more than one variant.
         has_ended: The planned end is reached.
     """
-    if distrust := _distrust(sample_ratio, contamination):
-        return Verdict(Decision.invalid, distrust)
-    if not any(variant.units for variant in variants):
-        return Verdict(Decision.keep_running, (Reason(ReasonCode.no_units),))
-    primary = [effect for effect in effects if effect.role == "primary"]
-    guardrails = [effect for effect in effects if effect.role == "guardrail"]
-    harm = _reasons(ReasonCode.guardrail_harmed, [e for e in guardrails if e.is_worse])
-    harm += _reasons(ReasonCode.primary_worse, [e for e in primary if e.is_worse])
-    gain = _reasons(ReasonCode.primary_better, [e for e in primary if e.is_better])
-    if harm:
-        return Verdict(Decision.harmful, harm + gain)
-    if gain:
-        return Verdict(Decision.ship, gain)
-    missing = [e for e in primary if e.absolute.interval is None]
-    if (
-        has_ended
-        and not missing
-        and all(e.relative.interval is not None and e.relative.interval.is_within(e.minimum_effect) for e in primary)
-    ):
-        return Verdict(Decision.no_effect, _reasons(ReasonCode.inside_band, primary))
-    undecided = ReasonCode.ended_undecided if has_ended else ReasonCode.undecided
+    evidence = Evidence(tuple(effects), tuple(variants), srm, contamination, has_ended)
+    decision = next(rule.decision for rule in RULES if rule.finds(evidence))
     return Verdict(
-        Decision.keep_running,
-        _reasons(undecided, [e for e in primary if e not in missing]) + _reasons(ReasonCode.no_estimate, missing),
+        decision,
+        tuple(reason for rule in (*RULES, *REMARKS) if rule.decision is decision for reason in _reasons(rule, evidence)),
     )
 
 
-def _distrust(sample_ratio: SampleRatio, contamination: Contamination) -> tuple[Reason, ...]:
-    reasons: tuple[Reason, ...] = ()
-    if sample_ratio.is_mismatch:
-        reasons += (Reason(ReasonCode.sample_ratio_mismatch),)
-    if contamination.is_alarming:
-        reasons += (Reason(ReasonCode.contamination),)
-    return reasons
-
-
-def _reasons(code: ReasonCode, effects: Sequence[Effect]) -> tuple[Reason, ...]:
-    return tuple(Reason(code, effect.metric, effect.treatment) for effect in effects)
+def _reasons(rule: Rule, evidence: Evidence) -> list[Reason]:
+    found = rule.finds(evidence)
+    if isinstance(found, bool):
+        return [Reason(rule.code)] if found else []
+    return [Reason(rule.code, effect.metric, effect.treatment) for effect in found]

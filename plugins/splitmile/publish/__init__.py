@@ -73,9 +73,10 @@ def publish_alarm(
         PublishIncomplete: Slack refused or could not be reached.
     """
     if client is None:
-        print_alarm(title, lines, business_date)
+        print_alarm(title, lines, business_date, language=settings.publishing.language)
         return (PublishedMessage(CONSOLE, business_date, "alarm", None),)
-    return _send({settings.publishing.slack_channel: alarm_blocks(title, lines, business_date)}, business_date, "alarm", client, known)
+    blocks = alarm_blocks(title, lines, business_date, settings.publishing.language)
+    return _send({settings.publishing.slack_channel: blocks}, business_date, "alarm", client, known)
 
 
 def _by_channel(digest: Digest, channel: str) -> dict[str, Digest]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from splitmile.publish import figures
+from splitmile.results.catalogue import Catalogue
 from splitmile.results.types import Effect, EffectCourse, EffectPoint, Interval, Scorecard
+from splitmile.settings import Language
 
 _Dates = Callable[[date], float]
 _Fractions = Callable[[float], float]
@@ -120,7 +122,7 @@ def forest_axis(shown: Sequence[tuple[Effect, Interval | None]]) -> ForestAxis:
     return ForestAxis(extent, tuple(Tick(axis.x(at), label) for at, label in _steps(-extent, extent, 4)))
 
 
-def forest_bar(effect: Effect, interval: Interval | None, axis: ForestAxis) -> ForestBar | None:
+def forest_bar(effect: Effect, interval: Interval | None, axis: ForestAxis, language: Language = "en") -> ForestBar | None:
     """The bar of one effect; none where there is no relative effect."""
     estimate = effect.relative.estimate
     if estimate is None or interval is None:
@@ -136,7 +138,8 @@ def forest_bar(effect: Effect, interval: Interval | None, axis: ForestAxis) -> F
         point=axis.x(estimate),
         tone=tone(effect),
         band=(axis.x(region[0]), axis.x(region[1])) if region else None,
-        label=f"{effect.label} in {effect.treatment}: {figures.relative(estimate, interval)}",
+        label=f"{Catalogue(language)('effect', metric=effect.label, treatment=effect.treatment)}: "
+        f"{figures.relative(estimate, interval, language)}",
     )
 
 
@@ -154,7 +157,9 @@ def accepted_region(effect: Effect) -> tuple[float, float] | None:
     return None
 
 
-def course_chart(course: EffectCourse, effect: Effect, card: Scorecard, *, width: float, height: float) -> CourseChart:
+def course_chart(
+    course: EffectCourse, effect: Effect, card: Scorecard, *, width: float, height: float, language: Language = "en"
+) -> CourseChart:
     """The chart of one course; its x axis reaches to the planned end, so that progress shows."""
     left, right, top, bottom = 58.0, width - 80.0, 14.0, height - 30.0
     low, high = _range(course.points, effect)
@@ -168,7 +173,11 @@ def course_chart(course: EffectCourse, effect: Effect, card: Scorecard, *, width
         return round(top + (high - max(-_FAR, min(_FAR, fraction))) / (high - low) * (bottom - top), 2)
 
     dots = tuple(
-        CourseDot(x(p.as_of_date), y(p.relative_estimate), f"{p.as_of_date}: {figures.relative(p.relative_estimate, p.relative_interval)}")
+        CourseDot(
+            x(p.as_of_date),
+            y(p.relative_estimate),
+            f"{p.as_of_date}: {figures.relative(p.relative_estimate, p.relative_interval, language)}",
+        )
         for p in course.points
         if p.relative_estimate is not None
     )
@@ -189,7 +198,8 @@ def course_chart(course: EffectCourse, effect: Effect, card: Scorecard, *, width
         zero=y(0.0),
         region=(max(top, y(region[1])), min(bottom, y(region[0]))) if region else None,
         x_ticks=tuple(
-            Tick(x(a_date), f"{a_date.day} {a_date:%b}") for a_date in _tick_dates(card.start_date, last_day, 7 if width > 500 else 3)
+            Tick(x(a_date), Catalogue(language).short_day(a_date))
+            for a_date in _tick_dates(card.start_date, last_day, 7 if width > 500 else 3)
         ),
         y_ticks=tuple(Tick(y(at), label) for at, label in _steps(low, high, 5)),
         end_x=x(card.end_date),

@@ -17,8 +17,10 @@ from splitmile.publish import figures, story
 from splitmile.publish.pages import write_page
 from splitmile.publish.preview import preview_html
 from splitmile.publish.slack_blocks import digest_blocks
-from splitmile.results.sentences import DECISION_WORDS, say
+from splitmile.results.catalogue import Catalogue
+from splitmile.results.sentences import decision_words, say
 from splitmile.results.types import Decision, Digest, ExperimentNews, Scorecard
+from splitmile.settings import Language
 
 _WIDTH = 100
 _TABLE_WIDTH = 120
@@ -36,38 +38,42 @@ def print_digest(digest: Digest, *, console: Console | None = None) -> None:
     (console or _console()).print(_digest(digest))
 
 
-def print_scorecard(scorecard: Scorecard, *, console: Console | None = None) -> None:
+def print_scorecard(scorecard: Scorecard, *, console: Console | None = None, language: Language = "en") -> None:
     """Print the verdict with its reasons, and the effects; an invalid experiment's figures are left out."""
     console = console or _console(_TABLE_WIDTH)
-    decision = scorecard.verdict.decision
-    console.print(Text.assemble((scorecard.title, "bold"), f" · {scorecard.experiment_id} as of {scorecard.as_of_date}"))
-    console.print(Text.assemble((DECISION_WORDS[decision], _STYLES[decision]), f" ({decision.value})"))
+    words, decision = Catalogue(language), scorecard.verdict.decision
+    which = words("console.as_of", experiment=scorecard.experiment_id, day=scorecard.as_of_date)
+    console.print(Text.assemble((scorecard.title, "bold"), f" · {which}"))
+    console.print(Text.assemble((decision_words(decision, language), _STYLES[decision]), f" ({decision.value})"))
     for reason in scorecard.verdict.reasons:
-        console.print(f"  {figures.typographic(say(reason, scorecard))}")
+        console.print(f"  {figures.typographic(say(reason, scorecard, language))}")
     if decision is Decision.invalid:
-        console.print("  The numbers are left out here; `--format json` and `--format csv` have them, to look for the cause.")
+        console.print(f"  {words('console.left_out')}")
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("metric", "role", "treatment"):
-        table.add_column(heading)
+        table.add_column(words(f"console.{heading}"))
     for heading in ("units", "absolute", "relative"):
-        table.add_column(heading, justify="right")
+        table.add_column(words(f"console.{heading}"), justify="right")
     for effect in scorecard.effects:
-        counting = figures.counting(effect, has_ended=scorecard.has_ended)
+        counting = effect.counting(has_ended=scorecard.has_ended)
         table.add_row(
             effect.metric,
-            effect.role,
+            words(f"page.role.{effect.role}"),
             effect.treatment,
             f"{effect.n_control:,} / {effect.n_treatment:,}",
-            figures.difference(effect, counting.absolute),
-            figures.relative(effect.relative.estimate, counting.relative),
+            figures.difference(effect, counting.absolute, language),
+            figures.relative(effect.relative.estimate, counting.relative, language),
         )
     console.print(table)
 
 
-def print_alarm(title: str, lines: Sequence[str], business_date: date, *, console: Console | None = None) -> None:
+def print_alarm(
+    title: str, lines: Sequence[str], business_date: date, *, console: Console | None = None, language: Language = "en"
+) -> None:
     """Print an alarm."""
-    parts: list[RenderableType] = [Text(f"🚨 {title} ({story.day(business_date)})", "bold red")]
+    words = Catalogue(language)
+    parts: list[RenderableType] = [Text(f"🚨 {words('alarm.title', title=title, day=words.day(business_date))}", "bold red")]
     parts += [Padding(Text(line), (0, 0, 0, 3), expand=False) for line in lines]
     (console or _console()).print(Group(*parts))
 
@@ -80,7 +86,7 @@ def write_preview(digest: Digest, report_dir: Path, channel: str, *, even_if_old
     """
     _, blocks = digest_blocks(digest, ".")
     path = report_dir / "digest.html"
-    write_page(path, preview_html(blocks, channel, digest.as_of_date), even_if_older=even_if_older)
+    write_page(path, preview_html(blocks, channel, digest.as_of_date, digest.language), even_if_older=even_if_older)
     return path
 
 
@@ -92,23 +98,25 @@ def _console(width: int = _WIDTH) -> Console:
 
 
 def _digest(digest: Digest) -> RenderableType:
+    words = Catalogue(digest.language)
+    volume = {"orders": f"{digest.orders:,}", "deliveries": f"{digest.deliveries:,}"}
     parts: list[RenderableType] = [
-        Rule(Text(f"Experiments on {digest.as_of_date:%A} {story.day(digest.as_of_date)}", "bold"), align="left", style="dim"),
-        Text(f"{digest.orders:,} orders, {digest.deliveries:,} delivered · {story.counts(digest)}"),
+        Rule(Text(story.heading(digest), "bold"), align="left", style="dim"),
+        Text(words("day.orders", **volume, experiments=story.counts(digest))),
         Text.assemble((story.important_sentence(digest), "bold"), " ", story.important_reason(digest)),
-        *(_experiment(news) for news in digest.news),
+        *(_experiment(news, digest.language) for news in digest.news),
     ]
     if digest.warnings:
         parts += [Text(), Text(story.warning_count(digest), "bold yellow")]
         parts += [_line(f"{'⛔' if w.severity == 'block' else '⚠️ '} {w.subject}: {w.message}") for w in digest.warnings]
     if digest.restatements:
-        parts += [Text(), Text("Restated", "bold")]
+        parts += [Text(), Text(words("restated"), "bold")]
         parts += [_line(story.restated(r, digest)) for r in digest.restatements]
     return Group(*parts)
 
 
-def _experiment(news: ExperimentNews) -> RenderableType:
-    told = story.tell(news)
+def _experiment(news: ExperimentNews, language: Language) -> RenderableType:
+    told = story.tell(news, language)
     heading = Text.assemble(f"{told.emoji} ", (told.verdict, _STYLES[news.scorecard.verdict.decision]), " · ", (told.title, "bold"))
     lines = [_line(concern) for concern in told.concerns]
     lines += [_line(_effect(effect)) for effect in told.effects]

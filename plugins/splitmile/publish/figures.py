@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 
+from splitmile.results.catalogue import Catalogue
 from splitmile.results.types import Effect, Interval
+from splitmile.settings import Language
 
 MINUS = "\N{MINUS SIGN}"
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -16,50 +17,37 @@ _SPACE_BEFORE_PERCENT = re.compile(r"(?<=\d) (?=%)")
 _EXPONENT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
-@dataclass(frozen=True, slots=True)
-class Counting:
-    """The inference that counts today: anytime-valid while an experiment runs, fixed-horizon once its planned end is reached.
-
-    Attributes:
-        absolute, relative: Its intervals; `None` where there is none.
-        is_anytime_valid: Which of the two it is.
-    """
-
-    absolute: Interval | None
-    relative: Interval | None
-    is_anytime_valid: bool
-
-
-def counting(effect: Effect, *, has_ended: bool) -> Counting:
-    """The intervals to show first."""
-    if effect.sequential is None or has_ended:
-        return Counting(effect.absolute.interval, effect.relative.interval, is_anytime_valid=False)
-    return Counting(effect.sequential.interval, effect.sequential.relative_interval, is_anytime_valid=True)
-
-
 def value(effect: Effect, number: float | None, interval: Interval | None) -> str:
     """The metric in one variant, such as `1,982 s`, with the decimals of its effect."""
+    return level(number, effect.absolute.estimate, interval, effect.display_unit)
+
+
+def level(number: float | None, estimate: float | None, interval: Interval | None, unit: str) -> str:
+    """A metric by itself, with the decimals of its effect `estimate`; with the unit `%` it is a share."""
     if number is None:
         return NO_FIGURE
-    scale = 100.0 if effect.display_unit == "%" else 1.0
-    decimals = _decimals(effect.absolute.estimate, interval, scale)
-    return _with_unit(f"{scale * number:,.{decimals}f}", effect.display_unit).replace("-", MINUS)
+    scale = 100.0 if unit == "%" else 1.0
+    return _with_unit(f"{scale * number:,.{_decimals(estimate, interval, scale)}f}", unit).replace("-", MINUS)
 
 
-def difference(effect: Effect, interval: Interval | None) -> str:
+def difference(effect: Effect, interval: Interval | None, language: Language = "en") -> str:
     """The absolute effect, such as `−41 s (−58 to −24)`; shares differ by percentage points."""
-    estimate = effect.absolute.estimate
+    return change(effect.absolute.estimate, interval, effect.display_unit, language)
+
+
+def change(estimate: float | None, interval: Interval | None, unit: str, language: Language = "en") -> str:
+    """A difference in some unit, such as `−41 s (−58 to −24)`; shares, whose unit is `%`, differ by percentage points."""
     if estimate is None:
         return NO_FIGURE
-    scale = 100.0 if effect.display_unit == "%" else 1.0
+    scale = 100.0 if unit == "%" else 1.0
     decimals = _decimals(estimate, interval, scale)
-    unit = "pp" if effect.display_unit == "%" else effect.display_unit
-    return _with_unit(_signed(scale * estimate, decimals), unit) + _bracket(interval, scale, decimals)
+    points = "pp" if unit == "%" else unit
+    return _with_unit(_signed(scale * estimate, decimals), points) + _bracket(interval, scale, decimals, language)
 
 
-def relative(estimate: float | None, interval: Interval | None) -> str:
+def relative(estimate: float | None, interval: Interval | None, language: Language = "en") -> str:
     """A relative effect, such as `−2.06 % (−2.90 to −1.22)`."""
-    return NO_FIGURE if estimate is None else f"{percent_change(estimate)}{_bracket(interval, 100.0, 2)}"
+    return NO_FIGURE if estimate is None else f"{percent_change(estimate)}{_bracket(interval, 100.0, 2, language)}"
 
 
 def percent_change(estimate: float | None, decimals: int = 2) -> str:
@@ -67,14 +55,28 @@ def percent_change(estimate: float | None, decimals: int = 2) -> str:
     return NO_FIGURE if estimate is None else f"{_signed(100.0 * estimate, decimals)}{NO_BREAK}%"
 
 
-def interval_change(interval: Interval | None) -> str:
+def interval_change(interval: Interval | None, language: Language = "en") -> str:
     """A relative interval by itself, such as `−2.90 to −1.22 %`."""
-    return NO_FIGURE if interval is None else f"{_end(interval.low, 100.0, 2)} to {_end(interval.high, 100.0, 2)}{NO_BREAK}%"
+    return NO_FIGURE if interval is None else f"{_ends(interval, 100.0, 2, language)}{NO_BREAK}%"
 
 
 def share(fraction: float | None) -> str:
     """A share in per cent, such as `49.8 %`."""
     return NO_FIGURE if fraction is None else f"{100.0 * fraction:.{4 if fraction >= 0.1 else 3}g}{NO_BREAK}%"
+
+
+def chance(probability: float | None) -> str:
+    """A probability in whole per cent, such as `97 %`, never a false certainty."""
+    if probability is None:
+        return NO_FIGURE
+    if 0.01 <= probability <= 0.99:
+        return f"{100 * probability:.0f}{NO_BREAK}%"
+    return f"{'> 99' if probability > 0.5 else '< 1'}{NO_BREAK}%"
+
+
+def loss(fraction: float) -> str:
+    """An expected relative loss, such as `0.40 %`; one that does not show is `< 0.01 %`."""
+    return f"{100 * fraction:.2f}{NO_BREAK}%" if fraction >= 0.00005 else f"< 0.01{NO_BREAK}%"
 
 
 def p_value(probability: float | None) -> str:
@@ -112,12 +114,14 @@ def _signed(number: float, decimals: int) -> str:
     return f"{MINUS if number < 0 else '+'}{text}"
 
 
-def _end(number: float | None, scale: float, decimals: int) -> str:
-    return "unbounded" if number is None else _signed(scale * number, decimals)
+def _bracket(interval: Interval | None, scale: float, decimals: int, language: Language) -> str:
+    return "" if interval is None else f" ({_ends(interval, scale, decimals, language)})"
 
 
-def _bracket(interval: Interval | None, scale: float, decimals: int) -> str:
-    return "" if interval is None else f" ({_end(interval.low, scale, decimals)} to {_end(interval.high, scale, decimals)})"
+def _ends(interval: Interval, scale: float, decimals: int, language: Language) -> str:
+    words = Catalogue(language)
+    low, high = (words("interval.unbounded") if end is None else _signed(scale * end, decimals) for end in (interval.low, interval.high))
+    return words("interval", low=low, high=high)
 
 
 def _with_unit(number: str, unit: str) -> str:

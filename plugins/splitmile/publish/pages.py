@@ -13,17 +13,20 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from splitmile.errors import PublishFailed
 from splitmile.publish import charts, figures, story
-from splitmile.results.types import Decision, Digest, Effect, EffectCourse, ExperimentNews, Interval, Scorecard
+from splitmile.results.catalogue import Catalogue
+from splitmile.results.types import Decision, Digest, Effect, EffectCourse, ExperimentNews, Interval, Outlook, Scorecard
+from splitmile.settings import Language
 
 _log = logging.getLogger(__name__)
 _TEMPLATES = Path(__file__).parent / "templates"
 _AS_OF = re.compile(r'<meta name="splitmile-as-of" content="(\d{4}-\d{2}-\d{2})">')
 _HEAD_CHARACTERS = 1000
 _OWN_PAGES = frozenset({"index", "digest"})
-_DIRECTION = {"increase": "higher is better", "decrease": "lower is better"}
+_VIEW_COLUMNS = ("chance", "loss", "credible", "variance_removed", "unadjusted", "safe_p")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,6 @@ class EffectRow:
     """
 
     effect: Effect
-    direction: str
     control_value: str
     treatment_value: str
     difference: str
@@ -62,6 +64,36 @@ class Course:
     wide: charts.CourseChart
     narrow: charts.CourseChart
     days: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherView:
+    """One effect another way, every figure as shown; empty where there is none.
+
+    Attributes:
+        chance, loss, credible: The Bayesian view.
+        variance_removed, unadjusted: What a covariate did.
+        safe_p: Of the guardrail's test against its margin.
+    """
+
+    effect: Effect
+    chance: str
+    loss: str
+    credible: str
+    variance_removed: str
+    unadjusted: str
+    safe_p: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutlookRow:
+    """What one primary metric waits for, every figure as shown."""
+
+    effect: Effect
+    matters: str
+    needed: str
+    to_go: str
+    detectable: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,40 +170,50 @@ def index_html(digest: Digest) -> str:
         run, planned = story.days(card)
         entries.append(
             IndexEntry(
-                story=story.tell(news),
+                story=story.tell(news, digest.language),
                 card=card,
                 page=page_name(card.experiment_id),
-                row=_row(effect, card, axis) if effect else None,
+                row=_row(effect, card, axis, digest.language) if effect else None,
                 more_effects=max(0, len(story.primary_effects(card)) - 1),
                 days_run=run,
                 days_planned=planned,
             )
         )
     return render(
-        "index.html", digest=digest, entries=entries, axis=axis, restated=[story.restated(r, digest) for r in digest.restatements]
+        "index.html",
+        digest.language,
+        digest=digest,
+        entries=entries,
+        axis=axis,
+        restated=[story.restated(r, digest) for r in digest.restatements],
     )
 
 
 def scorecard_html(news: ExperimentNews, digest: Digest) -> str:
     """The page of one experiment."""
-    card = news.scorecard
+    card, language = news.scorecard, digest.language
     is_valid = card.verdict.decision is not Decision.invalid
     effects = card.effects if is_valid else ()
-    shown = [(e, figures.counting(e, has_ended=card.has_ended).relative) for e in effects]
+    shown = [(e, e.counting(has_ended=card.has_ended).relative) for e in effects]
     axis = charts.forest_axis(shown)
-    rows = [_row(effect, card, axis) for effect in effects]
+    rows = [_row(effect, card, axis, language) for effect in effects]
+    views = [_other_view(effect, language) for effect in effects if effect.bayesian or effect.covariate]
     run, planned = story.days(card)
     return render(
         "scorecard.html",
+        language,
         digest=digest,
         card=card,
-        story=story.tell(news),
-        reasons=story.reasons(card),
+        story=story.tell(news, language),
+        reasons=story.reasons(card, language),
         is_valid=is_valid,
         axis=axis,
         rows=[row for row in rows if row.effect.segment == "all"],
         segment_rows=[row for row in rows if row.effect.segment != "all"],
-        courses=_courses(news) if is_valid else (),
+        views=views,
+        view_columns=[name for name in _VIEW_COLUMNS if any(getattr(view, name) for view in views)],
+        outlook=_outlook(card) if is_valid else (),
+        courses=_courses(news, language) if is_valid else (),
         warnings=[w for w in digest.warnings if w.subject == card.experiment_id],
         other_warnings=sum(w.subject != card.experiment_id for w in digest.warnings),
         restated=[story.restated(r, digest) for r in digest.restatements if r.experiment_id == card.experiment_id],
@@ -181,30 +223,67 @@ def scorecard_html(news: ExperimentNews, digest: Digest) -> str:
     )
 
 
-def render(template: str, **values: object) -> str:
+def render(template: str, language: Language, **values: object) -> str:
     """One template of the `templates` folder; everything is escaped, an unknown name is an error."""
-    return _environment().get_template(template).render(**values)
+    words = Catalogue(language)
+
+    def say(code: str, **figures: object) -> Markup:
+        return escape(words.template(code)).format(**figures)
+
+    def count(code: str, number: int) -> Markup:
+        return escape(words.count(code, number))
+
+    return _environment().get_template(template).render(t=say, count=count, words=words, **values)
 
 
-def _row(effect: Effect, card: Scorecard, axis: charts.ForestAxis) -> EffectRow:
-    now = figures.counting(effect, has_ended=card.has_ended)
-    sequential = effect.sequential
+def _row(effect: Effect, card: Scorecard, axis: charts.ForestAxis, language: Language) -> EffectRow:
+    now = effect.counting(has_ended=card.has_ended)
+    sequential, words = effect.sequential, Catalogue(language)
+    why = effect.relative.reason or effect.absolute.reason
     return EffectRow(
         effect=effect,
-        direction=_DIRECTION[effect.direction],
         control_value=figures.value(effect, effect.control_value, now.absolute),
         treatment_value=figures.value(effect, effect.treatment_value, now.absolute),
-        difference=figures.difference(effect, now.absolute),
+        difference=figures.difference(effect, now.absolute, language),
         relative=figures.percent_change(effect.relative.estimate),
-        no_relative="" if effect.relative.estimate is not None else effect.relative.reason or effect.absolute.reason or "no estimate",
-        anytime=figures.interval_change(sequential.relative_interval if sequential else None),
+        no_relative="" if effect.relative.estimate is not None else words.why(why) if why else words("effect.none"),
+        anytime=figures.interval_change(sequential.relative_interval if sequential else None, language),
         anytime_p=figures.p_value(sequential.p_value if sequential else None),
-        fixed=figures.interval_change(effect.relative.interval),
+        fixed=figures.interval_change(effect.relative.interval, language),
         fixed_p=figures.p_value(effect.absolute.p_value),
         adjusted_p="" if effect.p_value_adjusted is None else figures.p_value(effect.p_value_adjusted),
-        finding=story.finding(effect, has_ended=card.has_ended),
+        finding=story.finding(effect, language, has_ended=card.has_ended),
         tone=charts.tone(effect),
-        bar=charts.forest_bar(effect, now.relative, axis),
+        bar=charts.forest_bar(effect, now.relative, axis, language),
+    )
+
+
+def _other_view(effect: Effect, language: Language) -> OtherView:
+    view, covariate, guardrail = effect.bayesian, effect.covariate, effect.non_inferiority
+    unadjusted = covariate.unadjusted if covariate else None
+    return OtherView(
+        effect=effect,
+        chance=figures.chance(view.chance_to_beat_control) if view else "",
+        loss=figures.loss(view.expected_loss) if view else "",
+        credible=figures.interval_change(view.interval, language) if view else "",
+        variance_removed=figures.share(covariate.variance_removed) if covariate else "",
+        unadjusted=figures.relative(unadjusted.estimate, unadjusted.interval, language) if unadjusted else "",
+        safe_p=figures.p_value(guardrail.p_value) if guardrail else "",
+    )
+
+
+def _outlook(card: Scorecard) -> tuple[OutlookRow, ...]:
+    effects = {(effect.metric, effect.treatment): effect for effect in story.primary_effects(card)}
+    return tuple(_outlook_row(planned, effects[planned.metric, planned.treatment]) for planned in card.planning)
+
+
+def _outlook_row(planned: Outlook, effect: Effect) -> OutlookRow:
+    return OutlookRow(
+        effect=effect,
+        matters=figures.share(planned.minimum_effect),
+        needed=figures.NO_FIGURE if planned.units_needed is None else f"{planned.units_needed:,}",
+        to_go=figures.NO_FIGURE if planned.days_to_go is None else f"{planned.days_to_go:,}",
+        detectable=figures.share(planned.detectable_effect),
     )
 
 
@@ -213,10 +292,10 @@ def _first_effect(card: Scorecard) -> tuple[Effect | None, Interval | None]:
     effect = next(iter(story.primary_effects(card)), None)
     if effect is None or card.verdict.decision is Decision.invalid:
         return None, None
-    return effect, figures.counting(effect, has_ended=card.has_ended).relative
+    return effect, effect.counting(has_ended=card.has_ended).relative
 
 
-def _courses(news: ExperimentNews) -> tuple[Course, ...]:
+def _courses(news: ExperimentNews, language: Language) -> tuple[Course, ...]:
     """Charts of all courses that have an effect and at least one estimate; the primary ones first and larger."""
     made = []
     for course in news.courses:
@@ -229,10 +308,14 @@ def _courses(news: ExperimentNews) -> tuple[Course, ...]:
         made.append(
             Course(
                 effect=effect,
-                wide=charts.course_chart(course, effect, news.scorecard, width=size[0], height=size[1]),
-                narrow=charts.course_chart(course, effect, news.scorecard, width=360.0, height=240.0),
+                wide=charts.course_chart(course, effect, news.scorecard, width=size[0], height=size[1], language=language),
+                narrow=charts.course_chart(course, effect, news.scorecard, width=360.0, height=240.0, language=language),
                 days=tuple(
-                    (p.as_of_date.isoformat(), figures.percent_change(p.relative_estimate), figures.interval_change(p.relative_interval))
+                    (
+                        p.as_of_date.isoformat(),
+                        figures.percent_change(p.relative_estimate),
+                        figures.interval_change(p.relative_interval, language),
+                    )
                     for p in reversed(course.points)
                 ),
             )

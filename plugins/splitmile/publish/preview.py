@@ -10,11 +10,12 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from splitmile.publish.pages import render
+from splitmile.settings import Language
 
 _MARKS = re.compile(r"<(?P<href>[^|<>]+)\|(?P<label>[^<>]*)>|\*(?P<bold>[^*\n]+)\*")
 
 
-def preview_html(blocks: Sequence[Mapping[str, Any]], channel: str, business_date: date) -> str:
+def preview_html(blocks: Sequence[Mapping[str, Any]], channel: str, business_date: date, language: Language = "en") -> str:
     """A page that shows the blocks as Slack would."""
     drawn = []
     for block in blocks:
@@ -27,7 +28,7 @@ def preview_html(blocks: Sequence[Mapping[str, Any]], channel: str, business_dat
                 drawn.append(("context", [mrkdwn_to_html(element["text"]) for element in block["elements"]]))
             case kind:
                 drawn.append((kind, []))
-    return render("slack_preview.html", blocks=drawn, channel=channel, business_date=business_date)
+    return render("slack_preview.html", language, blocks=drawn, channel=channel, business_date=business_date)
 
 
 def mrkdwn_to_html(text: str) -> Markup:

@@ -11,7 +11,9 @@ from urllib.parse import quote
 
 from splitmile.publish import story
 from splitmile.publish.pages import page_name
+from splitmile.results.catalogue import Catalogue
 from splitmile.results.types import Digest, Scorecard
+from splitmile.settings import Language
 
 Block = dict[str, Any]
 
@@ -53,23 +55,23 @@ def digest_blocks(digest: Digest, report_url: str | None) -> tuple[str, list[Blo
         else:
             in_full -= 1
         blocks = _message(parts, in_full, in_lines)
-    notification = (
-        f"Experiments on {story.day(digest.as_of_date)}: {story.important_sentence(digest)} {story.important_reason(digest)}".rstrip()
-    )
-    return mrkdwn(notification, limit=600), blocks
+    words = Catalogue(digest.language)
+    sentence = f"{story.important_sentence(digest)} {story.important_reason(digest)}".rstrip()
+    return mrkdwn(words("day.notification", day=words.day(digest.as_of_date), sentence=sentence), limit=600), blocks
 
 
-def alarm_blocks(title: str, lines: Sequence[str], business_date: date) -> tuple[str, list[Block]]:
+def alarm_blocks(title: str, lines: Sequence[str], business_date: date, language: Language = "en") -> tuple[str, list[Block]]:
     """An alarm as notification text and blocks: a blocked gate, a failed task."""
+    words = Catalogue(language)
     shown = [f"• {mrkdwn(line, limit=500)}" for line in lines[:MAX_NOTICES]]
     if len(lines) > MAX_NOTICES:
-        shown.append(f"and {len(lines) - MAX_NOTICES} more")
+        shown.append(words("more.lines", count=len(lines) - MAX_NOTICES))
     blocks = [
         _header(f"🚨 {title}"),
         *([_section(shown)] if shown else []),
-        _context([f"Business date {story.day(business_date)}"]),
+        _context([words("alarm.date", day=words.day(business_date))]),
     ]
-    return mrkdwn(f"🚨 {title} ({story.day(business_date)})", limit=600), blocks
+    return mrkdwn(f"🚨 {words('alarm.title', title=title, day=words.day(business_date))}", limit=600), blocks
 
 
 def mrkdwn(plain: str, *, limit: int) -> str:
@@ -87,6 +89,7 @@ class _Parts:
         full: Each experiment's blocks when told in full.
         lines: Each experiment in one line.
         all_pages: Where to see those that are left out.
+        language: Of all these.
     """
 
     head: tuple[Block, ...]
@@ -94,17 +97,20 @@ class _Parts:
     lines: tuple[str, ...]
     tail: tuple[Block, ...]
     all_pages: str
+    language: Language
 
 
 def _parts(digest: Digest, report_url: str | None) -> _Parts:
-    told = [story.tell(news) for news in digest.news]
+    words = Catalogue(digest.language)
+    told = [story.tell(news, digest.language) for news in digest.news]
     notices = _notices(digest)
     return _Parts(
-        head=(_header(f"Experiments on {digest.as_of_date:%A} {story.day(digest.as_of_date)}"), _section(_summary(digest))),
-        full=tuple((_DIVIDER, _section(_full(one, report_url)), _context(_facts(one))) for one in told),
-        lines=tuple(_one_line(news.scorecard, one, report_url) for news, one in zip(digest.news, told, strict=True)),
+        head=(_header(story.heading(digest)), _section(_summary(digest))),
+        full=tuple((_DIVIDER, _section(_full(one, report_url, words)), _context(_facts(one))) for one in told),
+        lines=tuple(_one_line(news.scorecard, one, report_url, words) for news, one in zip(digest.news, told, strict=True)),
         tail=(*((_DIVIDER, *_sections(notices)) if notices else ()), _context([_footnote(digest, report_url)])),
-        all_pages=_link(report_url, "index.html", "all experiments") if report_url else "the report pages",
+        all_pages=_link(report_url, "index.html", words("more.all_experiments")) if report_url else words("more.pages"),
+        language=digest.language,
     )
 
 
@@ -113,28 +119,30 @@ def _message(parts: _Parts, in_full: int, in_lines: int) -> list[Block]:
     rest = list(parts.lines[in_full : in_full + in_lines])
     left_out = len(parts.lines) - in_full - in_lines
     if left_out:
-        rest.append(f"… and {left_out} more: see {parts.all_pages}")
+        rest.append(Catalogue(parts.language)("more.experiments", count=left_out, pages=parts.all_pages))
     if rest:
         blocks += [_DIVIDER, *_sections(rest)]
     return [*blocks, *parts.tail]
 
 
 def _summary(digest: Digest) -> list[str]:
+    words = Catalogue(digest.language)
+    volume = {"orders": f"*{digest.orders:,}*", "deliveries": f"*{digest.deliveries:,}*"}
     lines = [
-        f"*{digest.orders:,}* orders, *{digest.deliveries:,}* delivered · {story.counts(digest)}",
+        words("day.orders", **volume, experiments=story.counts(digest)),
         f"*{mrkdwn(story.important_sentence(digest), limit=600)}*",
     ]
     warnings = story.warning_count(digest)
-    return [*lines, f"⚠️ {warnings}, listed below"] if warnings else lines
+    return [*lines, f"⚠️ {words('warnings.below', warnings=warnings)}"] if warnings else lines
 
 
-def _full(told: story.Story, report_url: str | None) -> list[str]:
+def _full(told: story.Story, report_url: str | None, words: Catalogue) -> list[str]:
     lines = [f"{told.emoji} *{told.verdict}* · *{_title(told, report_url)}*"]
     lines += [f"⚠️ {mrkdwn(concern, limit=400)}" for concern in told.concerns[:MAX_EFFECTS]]
     lines += [_effect(effect) for effect in told.effects[:MAX_EFFECTS]]
     unsaid = len(told.effects[MAX_EFFECTS:])
     if unsaid:
-        lines.append(f"and {unsaid} more primary {story.plural(unsaid, 'effect')} on its page")
+        lines.append(words.count("more.effects", unsaid))
     if told.has_changed:
         lines.append(f"🔔 {told.change}")
     return lines
@@ -154,32 +162,36 @@ def _facts(told: story.Story) -> list[str]:
     return [mrkdwn(" · ".join(facts), limit=400)]
 
 
-def _one_line(card: Scorecard, told: story.Story, report_url: str | None) -> str:
+def _one_line(card: Scorecard, told: story.Story, report_url: str | None, words: Catalogue) -> str:
     parts = [f"{told.emoji} {_title(told, report_url)}", told.verdict]
     first = next(iter(story.primary_effects(card)), None)
     if told.effects and first is not None and first.relative.estimate is not None:
-        parts.append(story.short_effect(first, has_ended=card.has_ended))
+        parts.append(story.short_effect(first, words.language, has_ended=card.has_ended))
     if told.has_changed:
-        parts.append("🔔 new")
+        parts.append(f"🔔 {words('change.new')}")
     return " · ".join(parts)
 
 
 def _notices(digest: Digest) -> list[str]:
+    words = Catalogue(digest.language)
     lines = [
         f"{'⛔' if w.severity == 'block' else '⚠️'} *{mrkdwn(w.subject, limit=80)}*: {mrkdwn(w.message, limit=300)}"
         for w in digest.warnings[:MAX_NOTICES]
     ]
     if len(digest.warnings) > MAX_NOTICES:
-        lines.append(f"and {len(digest.warnings) - MAX_NOTICES} more data warnings on the report page")
-    lines += [f"↩️ Restated: {mrkdwn(story.restated(r, digest), limit=300)}" for r in digest.restatements[:MAX_NOTICES]]
+        lines.append(words("warnings.more", count=len(digest.warnings) - MAX_NOTICES))
+    told = [mrkdwn(story.restated(r, digest), limit=300) for r in digest.restatements[:MAX_NOTICES]]
+    lines += [f"↩️ {words('restated.line', sentence=sentence)}" for sentence in told]
     if len(digest.restatements) > MAX_NOTICES:
-        lines.append(f"and {len(digest.restatements) - MAX_NOTICES} more restatements on the report page")
+        lines.append(words("restated.more", count=len(digest.restatements) - MAX_NOTICES))
     return lines
 
 
 def _footnote(digest: Digest, report_url: str | None) -> str:
-    note = "In brackets: the interval, anytime-valid while an experiment runs, fixed-horizon at its planned end."
-    return f"{note} {_link(report_url, 'index.html', 'All experiments')}" if report_url and digest.news else note
+    words = Catalogue(digest.language)
+    if not report_url or not digest.news:
+        return words("footnote")
+    return f"{words('footnote')} {_link(report_url, 'index.html', words('page.all_experiments'))}"
 
 
 def _title(told: story.Story, report_url: str | None) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 from splitmile.publish import figures
-from splitmile.results.sentences import DECISION_WORDS, say
-from splitmile.results.types import Decision, Digest, Effect, ExperimentNews, Interval, Reason, ReasonCode, Restatement, Scorecard
+from splitmile.results.catalogue import Catalogue
+from splitmile.results.sentences import decision_words, say
+from splitmile.results.types import Decision, Digest, Effect, ExperimentNews, Outlook, Reason, ReasonCode, Restatement, Scorecard
+from splitmile.settings import Language
 
 EMOJI = {
     Decision.invalid: "🚫",
@@ -18,7 +20,7 @@ EMOJI = {
     Decision.keep_running: "⏳",
 }
 _TRUST = {ReasonCode.sample_ratio_mismatch, ReasonCode.contamination, ReasonCode.no_units}
-_HARM = {ReasonCode.guardrail_harmed, ReasonCode.no_estimate, ReasonCode.no_units}
+_HARM = {ReasonCode.guardrail_harmed, ReasonCode.guardrail_unproven, ReasonCode.no_estimate, ReasonCode.no_units}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Story:
         concerns: Sentences the reader must see: why it is invalid, which guardrail is harmed, what has no estimate.
         change: What changed since the business date before.
         has_changed: The verdict did.
-        facts: Progress, units, service, owner.
+        facts: Progress, what is still to come, units, service, owner.
     """
 
     emoji: str
@@ -61,83 +63,93 @@ class Story:
     facts: tuple[str, ...]
 
 
-def tell(news: ExperimentNews) -> Story:
+def tell(news: ExperimentNews, language: Language = "en") -> Story:
     """The story of one experiment."""
     card = news.scorecard
     decision = card.verdict.decision
+    facts = (progress(card, language), outlook(card, language), units_of(card, language), card.service, card.owner)
     return Story(
         emoji=EMOJI[decision],
-        verdict=DECISION_WORDS[decision],
+        verdict=decision_words(decision, language),
         title=card.title,
         experiment_id=card.experiment_id,
         effects=()
         if decision is Decision.invalid or not units(card)
-        else tuple(_line(e, has_ended=card.has_ended) for e in primary_effects(card)),
-        concerns=_concerns(card),
-        change=_change(news),
+        else tuple(_line(e, language, has_ended=card.has_ended) for e in primary_effects(card)),
+        concerns=_concerns(card, language),
+        change=_change(news, language),
         has_changed=news.previous_decision not in (None, decision),
-        facts=(progress(card), f"{units(card):,} {plural(units(card), card.unit_type)}", card.service, card.owner),
+        facts=tuple(fact for fact in facts if fact),
     )
+
+
+def heading(digest: Digest) -> str:
+    """The first line of a digest."""
+    words, day = Catalogue(digest.language), digest.as_of_date
+    return words("day.heading", weekday=words(f"weekday.{day.isoweekday()}"), day=words.day(day))
 
 
 def important_sentence(digest: Digest) -> str:
     """The one sentence of the day: the most urgent verdict."""
+    words = Catalogue(digest.language)
     if not digest.news:
-        return "No experiment is running."
+        return words("day.none_running")
     card = digest.news[0].scorecard
     if card.verdict.decision is Decision.keep_running:
-        return "No experiment needs a decision today."
-    return f"{DECISION_WORDS[card.verdict.decision]}: {card.title}."
+        return words("day.no_decision")
+    return words("day.important", verdict=decision_words(card.verdict.decision, digest.language), title=card.title)
 
 
 def important_reason(digest: Digest) -> str:
     """Why the most urgent verdict is what it is; empty where nothing needs a decision."""
     if not digest.news or digest.news[0].scorecard.verdict.decision is Decision.keep_running:
         return ""
-    return reasons(digest.news[0].scorecard)[0]
+    return reasons(digest.news[0].scorecard, digest.language)[0]
 
 
-def reasons(card: Scorecard) -> tuple[str, ...]:
+def reasons(card: Scorecard, language: Language = "en") -> tuple[str, ...]:
     """The reasons of a verdict in words, the deciding one first; an invalid experiment's never name an effect."""
     if card.verdict.decision is Decision.invalid:
-        return _concerns(card)
-    return tuple(figures.typographic(say(reason, card)) for reason in card.verdict.reasons)
+        return _concerns(card, language)
+    return tuple(figures.typographic(say(reason, card, language)) for reason in card.verdict.reasons)
 
 
 def counts(digest: Digest) -> str:
     """How many experiments there are, by verdict."""
+    words = Catalogue(digest.language)
     by_decision = Counter(news.scorecard.verdict.decision for news in digest.news)
-    words = {
-        Decision.invalid: "not to be read",
-        Decision.harmful: "to stop",
-        Decision.ship: "to ship",
-        Decision.no_effect: "with no effect",
-        Decision.keep_running: "running on",
-    }
-    total = len(digest.news)
-    parts = ", ".join(f"{by_decision[d]} {words[d]}" for d in Decision if by_decision[d])
-    return f"{total} {plural(total, 'experiment')}" + (f": {parts}" if parts else "")
+    parts = ", ".join(words(f"decisions.{d.name}", count=by_decision[d]) for d in Decision if by_decision[d])
+    experiments = words.count("experiments", len(digest.news))
+    return words("experiments.parts", experiments=experiments, parts=parts) if parts else experiments
 
 
 def warning_count(digest: Digest) -> str:
     """How many data warnings there are; empty without any."""
-    total = len(digest.warnings)
+    if not digest.warnings:
+        return ""
+    words = Catalogue(digest.language)
+    warnings = words.count("warnings", len(digest.warnings))
     blocking = sum(w.severity == "block" for w in digest.warnings)
-    return f"{total} data {plural(total, 'warning')}" + (f", {blocking} of them blocking" if blocking else "") if total else ""
+    return words("warnings.blocking", warnings=warnings, blocking=blocking) if blocking else warnings
 
 
 def restated(restatement: Restatement, digest: Digest) -> str:
     """A restatement in words; the figures of an invalid experiment are withheld."""
+    words = Catalogue(digest.language)
     card = next((n.scorecard for n in digest.news if n.scorecard.experiment_id == restatement.experiment_id), None)
-    title = card.title if card else restatement.experiment_id
-    label = restatement.metric
+    title, label = restatement.experiment_id, restatement.metric
     if card:
-        label = next((e.label for e in card.effects if e.metric == restatement.metric), label)
+        title, label = card.title, next((e.label for e in card.effects if e.metric == restatement.metric), label)
+    told = {
+        "title": title,
+        "effect": words("effect", metric=label, treatment=restatement.treatment),
+        "day": words.day(restatement.as_of_date),
+        "cause": restatement.cause,
+    }
     if card and card.verdict.decision is Decision.invalid:
-        moved = "changed after publication"
-    else:
-        moved = f"was {figures.percent_change(restatement.before)}, is {figures.percent_change(restatement.after)}"
-    return f"{title}: {label} in {restatement.treatment} as of {day(restatement.as_of_date)} {moved}. {restatement.cause}"
+        return words("restated.withheld", **told)
+    before, after = figures.percent_change(restatement.before), figures.percent_change(restatement.after)
+    return words("restated.moved", **told, before=before, after=after)
 
 
 def for_experiments(digest: Digest, experiment_ids: frozenset[str]) -> Digest:
@@ -161,10 +173,39 @@ def units(card: Scorecard) -> int:
     return sum(v.units for v in card.variants)
 
 
-def progress(card: Scorecard) -> str:
+def units_of(card: Scorecard, language: Language = "en") -> str:
+    """The same in words, such as `2,400 couriers`."""
+    return Catalogue(language).count(f"units.{card.unit_type}", units(card))
+
+
+def progress(card: Scorecard, language: Language = "en") -> str:
     """How far the experiment is, such as `day 12 of 28`."""
+    words = Catalogue(language)
     done, planned = days(card)
-    return f"day {done} of {planned}" + (", planned end reached" if card.has_ended else "")
+    so_far = words("progress", done=done, planned=planned)
+    return words("progress.ended", progress=so_far) if card.has_ended else so_far
+
+
+def outlook(card: Scorecard, language: Language = "en") -> str:
+    """What an experiment that keeps running waits for; of several effects, the one that takes longest."""
+    if card.verdict.decision is not Decision.keep_running:
+        return ""
+    waiting = [each for each in card.planning if each.minimum_effect is not None and each.units_needed is not None]
+    if not waiting:
+        return ""
+    return to_go(max(waiting, key=lambda each: (each.days_to_go is None, each.days_to_go or 0, each.units_needed)), card, language)
+
+
+def to_go(planned: Outlook, card: Scorecard, language: Language = "en") -> str:
+    """How long until the smallest effect that matters can be seen."""
+    words = Catalogue(language)
+    effect = figures.share(planned.minimum_effect)
+    if planned.days_to_go is None:
+        needed = words.count(f"units.{card.unit_type}", planned.units_needed or 0)
+        return words("outlook.beyond", units=needed, effect=effect)
+    if planned.days_to_go == 0:
+        return words("outlook.there", effect=effect)
+    return words.count("outlook.days", planned.days_to_go, effect=effect)
 
 
 def days(card: Scorecard) -> tuple[int, int]:
@@ -173,71 +214,59 @@ def days(card: Scorecard) -> tuple[int, int]:
     return max(0, min((card.as_of_date - card.start_date).days + 1, planned)), planned
 
 
-def period(card: Scorecard) -> str:
-    """The planned dates, such as `2 Mar to 29 Mar 2026`."""
-    first, last = card.start_date, card.end_date
-    year = "" if first.year == last.year else f" {first.year}"
-    return f"{first.day} {first:%b}{year} to {last.day} {last:%b} {last.year}"
-
-
-def finding(effect: Effect, *, has_ended: bool) -> str:
+def finding(effect: Effect, language: Language = "en", *, has_ended: bool) -> str:
     """What an effect means, in words."""
+    words = Catalogue(language)
     if effect.absolute.estimate is None:
-        return "no estimate"
+        return words("effect.none")
     if effect.is_worse:
-        return f"worse than the accepted {figures.share(effect.margin)}" if effect.role == "guardrail" else "worse"
+        return words("finding.harmed", margin=figures.share(effect.margin)) if effect.role == "guardrail" else words("finding.worse")
     if effect.is_better:
-        return "better"
-    interval = figures.counting(effect, has_ended=has_ended).relative
+        return words("finding.better")
+    interval = effect.counting(has_ended=has_ended).relative
     if interval is not None and interval.is_within(effect.minimum_effect):
-        return f"within ±{figures.share(effect.minimum_effect)}, which does not matter"
+        return words("finding.inside_band", band=figures.share(effect.minimum_effect))
     if effect.role == "guardrail":
-        return _guarded(effect, interval)
-    return "cannot be told from no change" if has_ended else "cannot be told from no change yet"
+        return _guarded(effect, words)
+    return words("finding.ended_undecided" if has_ended else "finding.undecided")
 
 
-def short_effect(effect: Effect, *, has_ended: bool) -> str:
+def short_effect(effect: Effect, language: Language = "en", *, has_ended: bool) -> str:
     """The relative effect by itself, for lists."""
-    return figures.relative(effect.relative.estimate, figures.counting(effect, has_ended=has_ended).relative)
+    return figures.relative(effect.relative.estimate, effect.counting(has_ended=has_ended).relative, language)
 
 
-def day(a_date: date) -> str:
-    """A date as it is spoken, such as `29 March 2026`."""
-    return f"{a_date.day} {a_date:%B %Y}"
+def label(effect: Effect, language: Language = "en") -> str:
+    """Metric and treatment, such as `Delivery time in ranked`."""
+    return Catalogue(language)("effect", metric=effect.label, treatment=effect.treatment)
 
 
-def plural(number: int, noun: str) -> str:
-    """A noun after a number."""
-    return noun if number == 1 else f"{noun}s"
-
-
-def _line(effect: Effect, *, has_ended: bool) -> EffectLine:
-    label = f"{effect.label} in {effect.treatment}"
-    means = finding(effect, has_ended=has_ended)
+def _line(effect: Effect, language: Language, *, has_ended: bool) -> EffectLine:
+    words, means = Catalogue(language), finding(effect, language, has_ended=has_ended)
     if effect.absolute.estimate is None:
-        return EffectLine(label, (), f"{means}, {effect.absolute.reason or 'not enough units'}")
-    now = figures.counting(effect, has_ended=has_ended)
-    absolute = figures.difference(effect, now.absolute)
+        why = words.why(effect.absolute.reason) if effect.absolute.reason else words("why.not_enough_units")
+        return EffectLine(label(effect, language), (), words("effect.none_why", why=why))
+    now = effect.counting(has_ended=has_ended)
+    absolute = figures.difference(effect, now.absolute, language)
     if effect.relative.estimate is None:
-        return EffectLine(label, (absolute,), f"no relative effect, {effect.relative.reason or 'undefined'}; {means}")
-    return EffectLine(label, (absolute, figures.relative(effect.relative.estimate, now.relative)), means)
+        why = words.why(effect.relative.reason) if effect.relative.reason else words("why.undefined")
+        return EffectLine(label(effect, language), (absolute,), words("effect.no_relative", why=why, finding=means))
+    return EffectLine(label(effect, language), (absolute, figures.relative(effect.relative.estimate, now.relative, language)), means)
 
 
-def _guarded(effect: Effect, interval: Interval | None) -> str:
-    """Whether a guardrail's interval rules harm out, which is more than not having found any."""
-    worst = None if interval is None else interval.high if effect.direction == "decrease" else interval.low
-    if worst is None or effect.margin is None:
-        return "no harm found"
-    loss = worst if effect.direction == "decrease" else -worst
-    limit = figures.share(effect.margin)
-    return f"no harm beyond {limit}" if loss < effect.margin else f"harm beyond {limit} not ruled out"
+def _guarded(effect: Effect, words: Catalogue) -> str:
+    """Whether a guardrail is shown to be safe, which is more than not having found any harm."""
+    if effect.non_inferiority is None or effect.margin is None:
+        return words("finding.no_harm_found")
+    return words("finding.safe" if effect.non_inferiority.is_safe else "finding.unproven", margin=figures.share(effect.margin))
 
 
-def _concerns(card: Scorecard) -> tuple[str, ...]:
+def _concerns(card: Scorecard, language: Language) -> tuple[str, ...]:
     if card.verdict.decision is not Decision.invalid:
-        return tuple(figures.typographic(say(r, card)) for r in card.verdict.reasons if r.code in _HARM and not _is_shown(r, card))
-    sentences = tuple(figures.typographic(say(r, card)) for r in card.verdict.reasons if r.code in _TRUST)
-    return sentences or ("The data cannot be trusted; the data warnings say why.",)
+        told = [r for r in card.verdict.reasons if r.code in _HARM and not _is_shown(r, card)]
+        return tuple(figures.typographic(say(r, card, language)) for r in told)
+    sentences = tuple(figures.typographic(say(r, card, language)) for r in card.verdict.reasons if r.code in _TRUST)
+    return sentences or (Catalogue(language)("reason.unknown"),)
 
 
 def _is_shown(reason: Reason, card: Scorecard) -> bool:
@@ -245,14 +274,15 @@ def _is_shown(reason: Reason, card: Scorecard) -> bool:
     return reason.code is ReasonCode.no_estimate and any(e.metric == reason.metric for e in primary_effects(card))
 
 
-def _change(news: ExperimentNews) -> str:
-    decision = news.scorecard.verdict.decision
+def _change(news: ExperimentNews, language: Language) -> str:
+    words, decision = Catalogue(language), news.scorecard.verdict.decision
     if news.previous_decision is None:
-        return "First day in the digest"
+        return words("change.first")
     if news.previous_decision is not decision:
-        return f"Changed since yesterday: {DECISION_WORDS[news.previous_decision]} → {DECISION_WORDS[decision]}"
-    before = None if decision is Decision.invalid else _yesterday(news)
-    return "Same verdict as yesterday" + (f" (effect then {figures.percent_change(before)})" if before is not None else "")
+        before, after = (decision_words(d, language) for d in (news.previous_decision, decision))
+        return words("change.changed", before=before, after=after)
+    then = None if decision is Decision.invalid else _yesterday(news)
+    return words("change.same") if then is None else words("change.same_then", estimate=figures.percent_change(then))
 
 
 def _yesterday(news: ExperimentNews) -> float | None:

@@ -7,17 +7,26 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from splitmile.errors import AnalysisError
+from splitmile.results.readouts import PowerReadout, Readout, SplitReadout, SwitchbackReadout
 from splitmile.results.types import SCHEMA_VERSION, Digest, Scorecard
 
-_Result = TypeVar("_Result", Scorecard, Digest)
+Result = Scorecard | Digest | Readout | SplitReadout | PowerReadout | SwitchbackReadout
+_Result = TypeVar("_Result", Scorecard, Digest, Readout, SplitReadout, PowerReadout, SwitchbackReadout)
 
 
-_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {Scorecard: TypeAdapter(Scorecard), Digest: TypeAdapter(Digest)}
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
 
 
-def to_json(result: Scorecard | Digest, *, indent: int | None = None) -> str:
+def _adapter(result_type: type[Any]) -> TypeAdapter[Any]:
+    """Made when it is first needed: a command line that writes one type does not wait for all."""
+    if result_type not in _ADAPTERS:
+        _ADAPTERS[result_type] = TypeAdapter(result_type)
+    return _ADAPTERS[result_type]
+
+
+def to_json(result: Result, *, indent: int | None = None) -> str:
     """A result as JSON text; floats keep every digit."""
-    text: bytes = _ADAPTERS[type(result)].dump_json(result, indent=indent)
+    text: bytes = _adapter(type(result)).dump_json(result, indent=indent)
     return text.decode()
 
 
@@ -28,7 +37,7 @@ def from_json(result_type: type[_Result], text: str) -> _Result:
         AnalysisError: The text is of another version, or is not such a result.
     """
     try:
-        result: _Result = _ADAPTERS[result_type].validate_json(text)
+        result: _Result = _adapter(result_type).validate_json(text)
     except ValidationError as error:
         raise AnalysisError(f"this text is no {result_type.__name__}: {error}") from error
     if result.schema_version != SCHEMA_VERSION:
@@ -39,6 +48,6 @@ def from_json(result_type: type[_Result], text: str) -> _Result:
     return result
 
 
-def json_schema(result_type: type[Scorecard] | type[Digest]) -> dict[str, Any]:
+def json_schema(result_type: type[Result]) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a result."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_ADAPTERS[result_type].json_schema()}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_adapter(result_type).json_schema()}

@@ -19,6 +19,7 @@ def flat_rows(scorecard: Scorecard) -> list[dict[str, Any]]:
 
 def _columns(effect: Effect) -> dict[str, Any]:
     absolute, relative, sequential = effect.absolute, effect.relative, effect.sequential
+    covariate, view, guardrail = effect.covariate, effect.bayesian, effect.non_inferiority
     return {
         "metric": effect.metric,
         "segment": effect.segment,
@@ -47,6 +48,14 @@ def _columns(effect: Effect) -> dict[str, Any]:
         "p_value_adjusted": effect.p_value_adjusted,
         "degrees_of_freedom": effect.degrees_of_freedom,
         "method": effect.method,
+        "theta": covariate.theta if covariate else None,
+        "variance_removed": covariate.variance_removed if covariate else None,
+        "unadjusted_relative_estimate": covariate.unadjusted.estimate if covariate else None,
+        "unadjusted_relative_standard_error": covariate.unadjusted.standard_error if covariate else None,
+        "chance_to_beat_control": view.chance_to_beat_control if view else None,
+        "expected_loss": view.expected_loss if view else None,
+        "non_inferiority_p_value": guardrail.p_value if guardrail else None,
+        "harm_p_value": guardrail.harm_p_value if guardrail else None,
         "is_better": effect.is_better,
         "is_worse": effect.is_worse,
     }

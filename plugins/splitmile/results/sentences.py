@@ -1,68 +1,72 @@
-"""The one catalogue of sentences: what a reason means, said to a stakeholder."""
+"""What a verdict and its reasons mean, said to a stakeholder in the sentences of the catalogue."""
 
 from __future__ import annotations
 
-from splitmile.results.types import Decision, Effect, Reason, ReasonCode, Scorecard
-
-DECISION_WORDS = {
-    Decision.invalid: "Do not read the numbers",
-    Decision.harmful: "Stop it: it does harm",
-    Decision.ship: "Ship it",
-    Decision.no_effect: "No effect worth having",
-    Decision.keep_running: "Keep running",
-}
+from splitmile.results.catalogue import Catalogue
+from splitmile.results.types import Decision, Effect, Interval, Reason, ReasonCode, Scorecard
+from splitmile.settings import Language
 
 
-def say(reason: Reason, scorecard: Scorecard) -> str:
+def decision_words(decision: Decision, language: Language = "en") -> str:
+    """A verdict in words."""
+    return Catalogue(language)(f"decision.{decision.name}")
+
+
+def say(reason: Reason, scorecard: Scorecard, language: Language = "en") -> str:
     """A reason in words, with its figures."""
-    effect = next(
-        (e for e in scorecard.effects if e.segment == "all" and e.metric == reason.metric and e.treatment == reason.treatment),
-        None,
-    )
+    words = Catalogue(language)
+    code = f"reason.{reason.code.value}"
     match reason.code:
         case ReasonCode.sample_ratio_mismatch:
             counts = ", ".join(
-                f"{v.variant} {v.units:,} ({_percent(v.observed_share)} instead of {_percent(v.planned_share)})" for v in scorecard.variants
+                words(
+                    f"{code}.variant",
+                    variant=v.variant,
+                    units=f"{v.units:,}",
+                    observed=_percent(v.observed_share, words),
+                    planned=_percent(v.planned_share, words),
+                )
+                for v in scorecard.variants
             )
-            return f"The variants did not get the units they should have: {counts}. The assignment or its logging is broken."
+            return words(code, counts=counts)
         case ReasonCode.contamination:
-            c = scorecard.contamination
-            return f"{c.units:,} units ({_percent(c.share)}) met more than one variant; the limit is {_percent(c.limit)}."
+            found = scorecard.contamination
+            return words(code, units=f"{found.units:,}", share=_percent(found.share, words), limit=_percent(found.limit, words))
         case ReasonCode.no_units:
-            return "No unit has been exposed yet."
-        case _ if effect is None:
-            return f"{reason.metric or 'A metric'} has no estimate."
-    label = f"{effect.label} in {effect.treatment}"
-    match reason.code:
-        case ReasonCode.guardrail_harmed:
-            return f"{label} got worse by more than the accepted {_percent(effect.margin)}: {_change(effect, scorecard)}."
-        case ReasonCode.primary_worse:
-            return f"{label} got worse: {_change(effect, scorecard)}."
-        case ReasonCode.primary_better:
-            return f"{label} got better: {_change(effect, scorecard)}."
-        case ReasonCode.inside_band:
-            return f"{label} moved by less than ±{_percent(effect.minimum_effect)}, which does not matter: {_change(effect, scorecard)}."
-        case ReasonCode.undecided:
-            return f"{label} cannot be told from no change yet: {_change(effect, scorecard)}."
-        case ReasonCode.ended_undecided:
-            return f"The planned end is reached and {label} still cannot be told from no change: {_change(effect, scorecard)}."
-        case _:
-            return f"{label} has no estimate: {effect.absolute.reason or 'not enough units'}."
+            return words(code)
+    effect = next(
+        (e for e in scorecard.effects if (e.segment, e.metric, e.treatment) == ("all", reason.metric, reason.treatment)),
+        None,
+    )
+    if effect is None:
+        return words("reason.metric_missing", metric=reason.metric or words("reason.any_metric"))
+    label = words("effect", metric=effect.label, treatment=effect.treatment)
+    if reason.code is ReasonCode.no_estimate:
+        return words(code, effect=label, why=words.why(effect.absolute.reason or words("why.not_enough_units")))
+    return words(
+        code,
+        effect=label,
+        margin=_percent(effect.margin, words),
+        band=_percent(effect.minimum_effect, words),
+        change=_change(effect, words, has_ended=scorecard.has_ended),
+    )
 
 
-def _change(effect: Effect, scorecard: Scorecard) -> str:
+def _change(effect: Effect, words: Catalogue, *, has_ended: bool) -> str:
     if effect.relative.estimate is None:
-        return effect.relative.reason or "no estimate"
-    interval = effect.sequential.relative_interval if effect.sequential else None
-    if scorecard.has_ended:
-        interval = effect.relative.interval
-    tail = f" (interval {_signed(interval.low)} to {_signed(interval.high)})" if interval else ""
-    return f"{_signed(effect.relative.estimate)}{tail}"
+        return words.why(effect.relative.reason) if effect.relative.reason else words("effect.none")
+    estimate = _signed(effect.relative.estimate, words)
+    interval = effect.counting(has_ended=has_ended).relative
+    return words("effect.change", estimate=estimate, interval=_ends(interval, words)) if interval else estimate
 
 
-def _percent(share: float | None) -> str:
-    return "no share" if share is None else f"{100 * share:.3g} %"
+def _ends(interval: Interval, words: Catalogue) -> str:
+    return words("interval", low=_signed(interval.low, words), high=_signed(interval.high, words))
 
 
-def _signed(share: float | None) -> str:
-    return "unbounded" if share is None else f"{100 * share:+.2f} %"
+def _percent(share: float | None, words: Catalogue) -> str:
+    return words("share.none") if share is None else f"{100 * share:.3g} %"
+
+
+def _signed(share: float | None, words: Catalogue) -> str:
+    return words("interval.unbounded") if share is None else f"{100 * share:+.2f} %"

@@ -11,7 +11,9 @@ from datetime import date
 from enum import StrEnum
 from typing import Literal
 
-SCHEMA_VERSION = 1
+from splitmile.settings import Language
+
+SCHEMA_VERSION = 2
 
 
 class Decision(StrEnum):
@@ -30,6 +32,7 @@ class ReasonCode(StrEnum):
     sample_ratio_mismatch = "sample_ratio_mismatch"
     contamination = "contamination"
     guardrail_harmed = "guardrail_harmed"
+    guardrail_unproven = "guardrail_unproven"
     primary_worse = "primary_worse"
     primary_better = "primary_better"
     inside_band = "inside_band"
@@ -76,6 +79,22 @@ class SequentialEstimate:
     interval: Interval | None
     relative_interval: Interval | None
     p_value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """The inference that counts: what a reader is shown first, and what decides.
+
+    Attributes:
+        absolute, relative: Its intervals; `None` where there is none.
+        p_value: Of "no effect"; `None` where there is no test.
+        is_anytime_valid: It may be looked at every day; otherwise it is the fixed-horizon one.
+    """
+
+    absolute: Interval | None
+    relative: Interval | None
+    p_value: float | None
+    is_anytime_valid: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +166,37 @@ class Comparison:
     covariate: CovariateAdjustment | None = None
     bayesian: BayesianView | None = None
 
+    def counting(self, *, has_ended: bool) -> Counting:
+        """The inference that counts: anytime-valid while the experiment runs, fixed-horizon once its planned end is reached.
+
+        The one place where this is chosen. A running experiment without a sequential estimate has nothing that counts.
+        """
+        if has_ended:
+            return Counting(self.absolute.interval, self.relative.interval, self.absolute.p_value, is_anytime_valid=False)
+        if self.sequential is None:
+            return Counting(None, None, None, is_anytime_valid=True)
+        return Counting(self.sequential.interval, self.sequential.relative_interval, self.sequential.p_value, is_anytime_valid=True)
+
+
+@dataclass(frozen=True, slots=True)
+class NonInferiority:
+    """A guardrail against its margin, one-sided, by the inference that counts.
+
+    At the planned end by Student's t at half the experiment's level; while the experiment runs by the level at which the
+    confidence sequence just leaves the margin, at the experiment's level. Either way the answer is that of the interval shown.
+
+    Attributes:
+        p_value: Of "worse by the margin or more": a small one shows that the guardrail is safe. `None` where there is no test.
+        harm_p_value: Of "not worse by more than the margin": a small one shows harm. `None` where there is no test.
+        is_safe: A loss as large as the margin is ruled out.
+        is_harmed: A loss larger than the margin is certain.
+    """
+
+    p_value: float | None
+    harm_p_value: float | None
+    is_safe: bool
+    is_harmed: bool
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect(Comparison):
@@ -156,8 +206,9 @@ class Effect(Comparison):
         label, role, direction, display_unit: From the plan.
         margin: Guardrails: acceptable relative loss.
         minimum_effect: Primary metrics: half-width of the relative band that does not matter.
-        is_better, is_worse: Significantly so at the experiment's level, by the inference that counts today (sequential
-            while the experiment runs, fixed at its planned end); a guardrail is worse when the loss beyond its margin is.
+        is_better, is_worse: Significantly so at the experiment's level, by the inference that counts; a guardrail is worse
+            when a loss beyond its margin is certain.
+        non_inferiority: Guardrails: the test against the margin; `None` elsewhere, and where there is no relative effect.
     """
 
     label: str
@@ -168,6 +219,7 @@ class Effect(Comparison):
     minimum_effect: float | None
     is_better: bool
     is_worse: bool
+    non_inferiority: NonInferiority | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,20 +239,45 @@ class VariantCount:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentRatio:
+    """The split within one segment of the exposed units; it says where a mismatch comes from and decides nothing by itself.
+
+    Attributes:
+        segment: A day of exposure, as `YYYY-MM-DD`.
+        units: In the order of the scorecard's variants.
+        p_value: χ² test against the planned shares; `None` where the segment is too small for one.
+        p_value_adjusted: Corrected by Holm over the segments.
+        is_mismatch: The adjusted p-value is below the alarm level.
+    """
+
+    segment: str
+    units: tuple[int, ...]
+    p_value: float | None
+    p_value_adjusted: float | None
+    is_mismatch: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SampleRatio:
     """The check for a sample ratio mismatch, over all exposed units (contaminated ones included, by their first variant).
 
+    The shares themselves, observed and planned, stand in the scorecard's variants.
+
     Attributes:
-        p_value: χ² test; `None` before the first unit.
-        is_mismatch: The p-value is below the alarm level, or an arm planned at 0 has units.
+        p_value: χ² test; `None` before the first unit. A fixed-horizon test: it raises the alarm at the planned end only.
+        sequential_p_value: Multinomial test of the daily counts, valid on every day; `None` before the first unit.
+        is_mismatch: The p-value that counts is below the alarm level, or an arm planned at 0 has units.
         alarm_level: The level.
+        by_segment: The split of each day of exposure, oldest first.
     """
 
     statistic: float | None
     degrees_of_freedom: int
     p_value: float | None
+    sequential_p_value: float | None
     is_mismatch: bool
     alarm_level: float
+    by_segment: tuple[SegmentRatio, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +294,28 @@ class Contamination:
     share: float | None
     is_alarming: bool
     limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a primary metric can still show in one treatment, while the experiment runs.
+
+    Attributes:
+        minimum_effect: Smallest relative effect that matters, from the plan; `None` where the plan has none.
+        detectable_effect: Smallest relative effect that the planned units show at the planned end, as a fraction.
+        units_needed: In the whole experiment, to show `minimum_effect` while it is read every day.
+        days_to_go: Days until there are as many at the pace of the last two weeks, or until the planned end where its interval
+            will do; 0 where they are there, `None` where they will not come.
+        power: The chance to show an effect of that size.
+    """
+
+    metric: str
+    treatment: str
+    minimum_effect: float | None
+    detectable_effect: float | None
+    units_needed: int | None
+    days_to_go: int | None
+    power: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +346,9 @@ class Scorecard:
         has_ended: The as-of date has reached the planned end; the fixed-horizon intervals then count.
         alpha: Two-sided level of every interval.
         variants: Control first.
+        srm: The check for a sample ratio mismatch.
         effects: In the plan's order of metrics, and of treatments within.
+        planning: One entry a primary metric and treatment while the experiment runs; empty afterwards.
         slack_channel: Channel of this experiment, where it has its own.
         revision: Git revision of the registry.
         schema_version: Version of this shape.
@@ -265,10 +366,11 @@ class Scorecard:
     has_ended: bool
     alpha: float
     variants: tuple[VariantCount, ...]
-    sample_ratio: SampleRatio
+    srm: SampleRatio
     contamination: Contamination
     effects: tuple[Effect, ...]
     verdict: Verdict
+    planning: tuple[Outlook, ...] = ()
     slack_channel: str | None = None
     revision: str = "unknown"
     schema_version: int = SCHEMA_VERSION
@@ -353,6 +455,7 @@ class Digest:
         warnings: Those that block first.
         restatements: Results that changed after publication.
         orders, deliveries: Orders placed and delivered on the business date, for the headline.
+        language: In which it is told.
     """
 
     as_of_date: date
@@ -361,4 +464,5 @@ class Digest:
     restatements: tuple[Restatement, ...]
     orders: int
     deliveries: int
+    language: Language = "en"
     schema_version: int = SCHEMA_VERSION

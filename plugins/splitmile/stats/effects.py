@@ -1,18 +1,18 @@
-"""Effects: a metric in each variant, and treatment minus control, absolute and relative."""
+"""Effects: treatment minus control, absolute and relative."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
+from splitmile.stats.directions import accepted_losses, gain_signs
+from splitmile.stats.estimates import CANCELLATION, Estimates, estimate
 from splitmile.stats.inputs import (
     BoolArray,
+    CovarianceImpossible,
     FloatArray,
-    IntArray,
-    MarginInvalid,
     RowsMismatch,
     TextArray,
     frozen,
@@ -20,64 +20,14 @@ from splitmile.stats.inputs import (
     require_same_rows,
 )
 from splitmile.stats.moments import Moments
+from splitmile.stats.rows import first_reasons, quotients, words_in
+from splitmile.stats.student import critical_values, upper_tails
 
-_TOO_FEW_UNITS = "fewer than two units"
-_ZERO_DENOMINATOR = "the denominator is zero"
 _NO_VARIATION = "no variation in either variant, so no test is possible"
 _ALL_ZERO = "the treatment is zero for every unit, so its share of the control has no standard error"
 
-# The delta method subtracts near-equal numbers where numerator and denominator are proportional. What is left below
-# this share of the terms is rounding, not spread.
-_CANCELLATION = 64 * np.finfo(np.float64).eps
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Estimates:
-    """A metric in each of k variants; arrays of shape (k,), read-only.
-
-    Attributes:
-        n: Independent units: those that were randomised, or their clusters.
-        value: In the metric's own unit; NaN where there is no estimate.
-        variance: Of `value`, in that unit squared; 0 where all units agree, NaN where there is no estimate.
-        degrees_of_freedom: Of the variance; NaN where there is no estimate.
-        reason: Why there is none; `''` where there is one.
-
-    Raises:
-        RowsMismatch: The arrays do not have one shape (k,).
-    """
-
-    n: IntArray
-    value: FloatArray
-    variance: FloatArray
-    degrees_of_freedom: FloatArray
-    reason: TextArray
-
-    def __post_init__(self) -> None:
-        """Take read-only copies."""
-        object.__setattr__(self, "n", frozen(self.n, np.int64))
-        for name in ("value", "variance", "degrees_of_freedom"):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
-        object.__setattr__(self, "reason", frozen(self.reason, np.str_))
-        require_same_rows(
-            n=self.n, value=self.value, variance=self.variance, degrees_of_freedom=self.degrees_of_freedom, reason=self.reason
-        )
-
-    def __len__(self) -> int:
-        return int(self.n.size)
-
-    @property
-    def standard_error(self) -> FloatArray:
-        """Square root of the variance."""
-        return np.sqrt(self.variance)
-
-    def interval(self, alpha: ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """Two-sided 1 − alpha interval by Student's t; NaN where there is no estimate.
-
-        Raises:
-            ProbabilityOutOfRange: alpha is not strictly between 0 and 1.
-        """
-        half = stats.t.isf(levels(alpha) / 2, self.degrees_of_freedom) * self.standard_error
-        return self.value - half, self.value + half
+# Room for rounding in a covariance at the Cauchy-Schwarz bound, as a share of it.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,9 +57,7 @@ class Effects:
         for name in ("estimate", "standard_error", "degrees_of_freedom"):
             object.__setattr__(self, name, frozen(getattr(self, name)))
         object.__setattr__(self, "reason", frozen(self.reason, np.str_))
-        require_same_rows(
-            estimate=self.estimate, standard_error=self.standard_error, degrees_of_freedom=self.degrees_of_freedom, reason=self.reason
-        )
+        require_same_rows(**{each.name: getattr(self, each.name) for each in fields(self)})
 
     def interval(self, alpha: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Two-sided 1 − alpha interval for the effect, low and high of shape (k,); NaN where there is a reason.
@@ -120,7 +68,7 @@ class Effects:
         Raises:
             ProbabilityOutOfRange: alpha is not strictly between 0 and 1.
         """
-        half = stats.t.isf(levels(alpha) / 2, self.degrees_of_freedom) * self.standard_error
+        half = critical_values(alpha, self.degrees_of_freedom) * self.standard_error
         return self.estimate - half, self.estimate + half
 
     def p_value(self) -> FloatArray:
@@ -131,7 +79,7 @@ class Effects:
         Source:
             Welch, B. L. (1947), Biometrika 34, 28-35.
         """
-        return 2 * self._survival(np.abs(self.estimate))
+        return 2 * self._upper_tail(np.abs(self.estimate))
 
     def one_sided_p_value(self, margin: ArrayLike, direction: ArrayLike) -> FloatArray:
         """p-value of "worse by the margin or more", shape (k,); NaN where there is a reason.
@@ -148,8 +96,7 @@ class Effects:
         Source:
             Piaggio, G. et al. (2012), CONSORT extension for noninferiority trials, JAMA 308, 2594-2604.
         """
-        gain, accepted = self._gain(margin, direction)
-        return self._survival(gain + accepted)
+        return self._upper_tail(self._clearance(margin, direction))
 
     def harm_p_value(self, margin: ArrayLike, direction: ArrayLike) -> FloatArray:
         """p-value of "not worse by more than the margin", shape (k,); NaN where there is a reason.
@@ -167,56 +114,14 @@ class Effects:
         Source:
             Piaggio et al. (2012), as for `one_sided_p_value`, with the hypotheses exchanged.
         """
-        gain, accepted = self._gain(margin, direction)
-        return self._survival(-gain - accepted)
+        return self._upper_tail(-self._clearance(margin, direction))
 
-    def _gain(self, margin: ArrayLike, direction: ArrayLike) -> tuple[FloatArray, FloatArray]:
-        accepted = np.asarray(margin, dtype=np.float64)
-        is_loss = np.isfinite(accepted) & (accepted >= 0)
-        if not np.all(is_loss):
-            raise MarginInvalid(f"margin is {accepted[~is_loss][0]:g}, expected an acceptable loss ≥ 0 in the unit of the effect")
-        wanted = np.asarray(direction, dtype=np.str_)
-        is_direction = np.isin(wanted, ("increase", "decrease"))
-        if not np.all(is_direction):
-            raise MarginInvalid(f"direction is {str(wanted[~is_direction][0])!r}, expected 'increase' or 'decrease'")
-        return np.where(wanted == "increase", self.estimate, -self.estimate), accepted
+    def _clearance(self, margin: ArrayLike, direction: ArrayLike) -> FloatArray:
+        """How far the effect lies on the good side of the margin."""
+        return gain_signs(direction) * self.estimate + accepted_losses(margin)
 
-    def _survival(self, distance: FloatArray) -> FloatArray:
-        standardised = _divide(distance, self.standard_error)
-        return np.asarray(stats.t.sf(standardised, self.degrees_of_freedom), dtype=np.float64)
-
-
-def estimate(moments: Moments) -> Estimates:
-    """The metric ΣN/ΣD in each row, with its variance by the delta method.
-
-    With denominator 1 for every unit (mean, proportion) the variance is exactly s²/n. The variance counts units, so rows
-    within a unit may be correlated in any way. The denominator's mean has to be well away from zero against its own
-    standard error, which counts of deliveries are as soon as there are a few units.
-
-    Args:
-        moments: k rows.
-
-    Returns:
-        k rows; no estimate where n < 2 or ΣD = 0.
-
-    Source:
-        Deng, A., Knoblich, U. & Lu, J. (2018), Applying the delta method in metric analytics, KDD 2018, section 3
-        (arXiv 1803.06336).
-
-    Example:
-        >>> seconds = estimate(Moments.from_sums([2], [90], [3], [4500], [150], [5]))  # units (30 s, 1), (60 s, 2)
-        >>> seconds.value.tolist(), seconds.variance.tolist()
-        ([30.0], [0.0])
-    """
-    n = moments.n
-    reason = np.where(n < 2, _TOO_FEW_UNITS, np.where(moments.mean_denominator == 0, _ZERO_DENOMINATOR, ""))
-    is_estimated = reason == ""
-    ratio = _divide(moments.mean_numerator, np.where(is_estimated, moments.mean_denominator, 0.0))
-    squares = moments.m2_numerator + ratio**2 * moments.m2_denominator
-    residual = squares - 2 * ratio * moments.c2
-    residual = np.where(residual > _CANCELLATION * squares, residual, np.where(is_estimated, 0.0, np.nan))
-    variance = _divide(residual, np.maximum(n - 1.0, 0.0) * n) / np.where(is_estimated, moments.mean_denominator, np.nan) ** 2
-    return Estimates(n, ratio, variance, np.where(is_estimated, n - 1.0, np.nan), reason)
+    def _upper_tail(self, distance: FloatArray) -> FloatArray:
+        return upper_tails(distance, self.standard_error, self.degrees_of_freedom)
 
 
 def absolute_effect(control: Moments | Estimates, treatment: Moments | Estimates, *, covariance: ArrayLike = 0.0) -> Effects:
@@ -225,13 +130,15 @@ def absolute_effect(control: Moments | Estimates, treatment: Moments | Estimates
     Args:
         control: k rows: moments, or the estimates that another method made of them.
         treatment: k rows, each compared with the control row at the same place.
-        covariance: Of the two estimates, where they share data, as adjusted ones do; one, or one a row.
+        covariance: Of the two estimates, where they share data, as adjusted ones do; one, or one a row. NaN only where a
+            side has no estimate. The degrees of freedom leave it out, which matters with few units alone.
 
     Returns:
         k rows; no estimate where either side has none, no inference where neither side varies.
 
     Raises:
         RowsMismatch: Control and treatment differ in length.
+        CovarianceImpossible: The covariance is NaN, or exceeds the product of the standard errors by more than rounding.
 
     Source:
         Welch, B. L. (1947), Biometrika 34, 28-35; Satterthwaite, F. E. (1946), Biometrics Bulletin 2, 110-114.
@@ -243,9 +150,8 @@ def absolute_effect(control: Moments | Estimates, treatment: Moments | Estimates
         >>> effect.estimate.tolist(), effect.degrees_of_freedom.tolist(), effect.p_value().round(6).tolist()
         ([2.0], [6.0], [0.070988])
     """
-    c, t, reason = _both_sides(control, treatment)
-    variance = np.maximum(c.variance + t.variance - 2 * np.asarray(covariance, dtype=np.float64), 0.0)
-    return _effects(t.value - c.value, variance, _degrees_of_freedom(c, t), reason)
+    c, t, shared, reason = _both_sides(control, treatment, covariance)
+    return _effects(t.value - c.value, c.variance + t.variance - 2 * shared, _degrees_of_freedom(c, t), reason)
 
 
 def relative_effect(
@@ -270,23 +176,22 @@ def relative_effect(
     Raises:
         RowsMismatch: Control and treatment differ in length.
         ProbabilityOutOfRange: alpha is not strictly between 0 and 1.
+        CovarianceImpossible: As for `absolute_effect`.
 
     Source:
         Deng, Knoblich & Lu (2018), section 2.2 (arXiv 1803.06336), variance (R_T/R_C)²·(V_T/R_T² + V_C/R_C²), written
         here so that R_T = 0 needs no exception.
     """
-    c, t, reason = _both_sides(control, treatment)
-    low, high = c.interval(alpha)
-    level = np.char.mod("%g", 100 * (1 - np.broadcast_to(levels(alpha), reason.shape)))
-    undefined = np.char.add(np.char.add("zero lies within the control's ", level), " % confidence interval")
-    reason = np.where((reason == "") & (low <= 0) & (high >= 0), undefined, reason)
-    # A lone −100 % without spread: the delta method sees no variance there, although the control has some.
-    reason = np.where((reason == "") & _is_all_zero(c, t), _ALL_ZERO, reason)
-    is_defined = (reason == "") | (reason == _ALL_ZERO)
-    base = np.where(is_defined, c.value, np.nan)
+    c, t, shared, reason = _both_sides(control, treatment, covariance)
+    level = np.broadcast_to(levels(alpha), reason.shape)
+    may_be_zero = (c.value == 0) | (2 * upper_tails(np.abs(c.value), c.standard_error, c.degrees_of_freedom) >= level)
+    base = np.where(may_be_zero, np.nan, c.value)
     ratio = t.value / base
-    squares = ratio**2 * c.variance + t.variance - 2 * ratio * np.asarray(covariance, dtype=np.float64)
-    return _effects(ratio - 1, np.maximum(squares, 0.0) / base**2, _degrees_of_freedom(c, t), reason)
+    squares = ratio**2 * c.variance + t.variance - 2 * ratio * shared
+    undefined = np.char.mod("zero lies within the control's %g %% confidence interval", 100 * (1 - level[may_be_zero]))
+    # A lone −100 % without spread: the delta method sees no variance there, although the control has some.
+    reason = first_reasons((reason != "", reason), (may_be_zero, words_in(may_be_zero, undefined)), (_is_all_zero(c, t), _ALL_ZERO))
+    return _effects(ratio - 1, squares / base**2, _degrees_of_freedom(c, t), reason)
 
 
 def fieller_interval(
@@ -307,17 +212,17 @@ def fieller_interval(
     Raises:
         RowsMismatch: Control and treatment differ in length.
         ProbabilityOutOfRange: alpha is not strictly between 0 and 1.
+        CovarianceImpossible: As for `absolute_effect`.
 
     Source:
         Fieller, E. C. (1954), Some problems in interval estimation, Journal of the Royal Statistical Society B 16,
         175-185.
     """
-    c, t, reason = _both_sides(control, treatment)
-    critical = stats.t.isf(levels(alpha) / 2, _degrees_of_freedom(c, t)) ** 2
+    c, t, shared, reason = _both_sides(control, treatment, covariance)
+    critical = critical_values(alpha, _degrees_of_freedom(c, t)) ** 2
     leading = c.value**2 - critical * c.variance
     is_bounded = (leading > 0) & ~_is_all_zero(c, t)
     # t²·(V_T·(R_C² − t²·V_C) + V_C·R_T² − 2·R_T·R_C·W + t²·W²), without W a sum of positive parts wherever the interval is bounded.
-    shared = np.asarray(covariance, dtype=np.float64)
     squares = t.variance * np.where(is_bounded, leading, 0.0) + c.variance * t.value**2
     squares = squares - 2 * t.value * c.value * shared + critical * shared**2
     root = np.sqrt(critical * np.maximum(squares, 0.0))
@@ -328,13 +233,34 @@ def fieller_interval(
     return low, high
 
 
-def _both_sides(control: Moments | Estimates, treatment: Moments | Estimates) -> tuple[Estimates, Estimates, TextArray]:
+def _both_sides(
+    control: Moments | Estimates, treatment: Moments | Estimates, covariance: ArrayLike
+) -> tuple[Estimates, Estimates, FloatArray, TextArray]:
     if len(control) != len(treatment):
         raise RowsMismatch(f"expected one control row a treatment row, found {len(control)} and {len(treatment)}; use Moments.take")
     c, t = (side if isinstance(side, Estimates) else estimate(side) for side in (control, treatment))
-    of_control = np.char.add("control: ", c.reason)
-    of_treatment = np.char.add("treatment: ", t.reason)
-    return c, t, np.where(c.reason != "", of_control, np.where(t.reason != "", of_treatment, ""))
+    reason = first_reasons(*(_reasons_of(name, side.reason) for name, side in (("control", c), ("treatment", t))))
+    return c, t, _shared(c, t, covariance), reason
+
+
+def _reasons_of(name: str, reason: TextArray) -> tuple[BoolArray, TextArray]:
+    has_none: BoolArray = reason != ""
+    return has_none, words_in(has_none, np.char.add(f"{name}: ", reason[has_none]))
+
+
+def _shared(c: Estimates, t: Estimates, covariance: ArrayLike) -> FloatArray:
+    given = np.asarray(covariance, dtype=np.float64)
+    if given.shape not in ((), c.value.shape):
+        raise RowsMismatch(f"expected one covariance, or one for each of {len(c)} rows, found an array of shape {given.shape}")
+    bound = c.standard_error * t.standard_error
+    # The second term is what cancellation may leave of a covariance whose variances were found to be zero.
+    room = bound * (1 + _ROUNDING) + CANCELLATION * np.abs(c.value * t.value)
+    is_impossible = ~np.isnan(bound) & ~(np.abs(given) <= room)
+    if np.any(is_impossible):
+        row = int(np.argmax(is_impossible))
+        found = np.broadcast_to(given, bound.shape)[row]
+        raise CovarianceImpossible(f"row {row}: covariance {found:g}, expected at most the product of the standard errors, {bound[row]:g}")
+    return given
 
 
 def _is_all_zero(c: Estimates, t: Estimates) -> BoolArray:
@@ -344,19 +270,15 @@ def _is_all_zero(c: Estimates, t: Estimates) -> BoolArray:
 
 
 def _effects(value: FloatArray, variance: FloatArray, freedom: FloatArray, reason: TextArray) -> Effects:
-    reason = np.where((reason == "") & (variance == 0), _NO_VARIATION, reason)
+    # Rounding may leave a little less than zero where a covariance takes all the variance away.
+    variance = np.maximum(variance, 0.0)
+    reason = first_reasons((reason != "", reason), (variance == 0, _NO_VARIATION))
     return Effects(value, np.sqrt(variance), np.where(reason == "", freedom, np.nan), reason)
 
 
 def _degrees_of_freedom(c: Estimates, t: Estimates) -> FloatArray:
     """Welch–Satterthwaite, from each side's share of the variance: squared variances could leave the range of floats."""
-    share = _divide(c.variance, c.variance + t.variance)
+    share = quotients(c.variance, c.variance + t.variance)
     spent = share**2 / c.degrees_of_freedom + (1 - share) ** 2 / t.degrees_of_freedom
     freedom: FloatArray = 1 / spent
     return freedom
-
-
-def _divide(dividend: FloatArray, divisor: FloatArray) -> FloatArray:
-    """Quotient, NaN where the divisor is zero, without a warning."""
-    quotient: FloatArray = np.divide(dividend, divisor, out=np.full(np.shape(dividend), np.nan), where=divisor != 0)
-    return quotient

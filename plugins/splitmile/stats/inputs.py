@@ -28,6 +28,18 @@ class ImpossibleMoments(StatisticsError):
         self.row = row
 
 
+class UnitsInvalid(StatisticsError):
+    """A unit's value is no number, or its group does not exist."""
+
+
+class EstimatesInvalid(StatisticsError):
+    """A row is neither an estimate nor the lack of one."""
+
+
+class CovarianceImpossible(StatisticsError):
+    """A covariance that two estimates with these variances cannot have."""
+
+
 class RowsMismatch(StatisticsError):
     """Arrays that should describe the same rows have different shapes."""
 

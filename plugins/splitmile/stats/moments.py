@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from splitmile.stats.inputs import FloatArray, ImpossibleMoments, IntArray, RowsMismatch, frozen, require_same_rows
+from splitmile.stats.inputs import FloatArray, ImpossibleMoments, IntArray, TextArray, frozen, require_same_rows
+from splitmile.stats.sums import centred_moments, exact_columns, fault_texts
+from splitmile.stats.units import centred, unit_groups, unit_values
 
 # Room for the rounding of a few hundred merges; far below any real violation of the Cauchy-Schwarz inequality.
 _ROUNDING = 1e-9
+
+_NUMBERS = ("n", "mean_numerator", "mean_denominator", "m2_numerator", "m2_denominator", "c2")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,11 +34,13 @@ class Moments:
         m2_numerator: Sum of squared deviations of the numerator from its mean, in that unit squared.
         m2_denominator: The same of the denominator.
         c2: Sum of products of both deviations.
+        fault: Why the sums of a row were impossible; `''` where they were not, which is the default for all rows. A row
+            with a fault holds zeros, every method says "no estimate" of it, and `estimate` gives the fault as the reason.
 
     Raises:
         RowsMismatch: The arrays do not have one shape (k,).
         ImpossibleMoments: A value is not finite, n < 0 or not whole, a sum of squares is negative, c2 exceeds the
-            Cauchy-Schwarz bound by more than rounding, or n is 0 or 1 with a spread.
+            Cauchy-Schwarz bound by more than rounding, n is 0 or 1 with a spread, or a row with a fault has units.
 
     Source:
         Chan, T. F., Golub, G. H. & LeVeque, R. J. (1983), Algorithms for computing the sample variance, The American
@@ -48,11 +53,13 @@ class Moments:
     m2_numerator: FloatArray
     m2_denominator: FloatArray
     c2: FloatArray
+    fault: TextArray = field(default_factory=lambda: np.array("", dtype=np.str_))
 
     def __post_init__(self) -> None:
         """Take read-only copies and refuse what cannot be."""
-        given = {field.name: np.asarray(getattr(self, field.name), dtype=np.float64) for field in fields(self)}
-        require_same_rows(**given)
+        given = {name: np.asarray(getattr(self, name), dtype=np.float64) for name in _NUMBERS}
+        fault = np.broadcast_to(self.fault, given["n"].shape) if np.ndim(self.fault) == 0 else self.fault
+        require_same_rows(**given, fault=fault)
         for name, values in given.items():
             _refuse(~np.isfinite(values), f"{name} is not finite", values)
         n = given["n"]
@@ -65,8 +72,10 @@ class Moments:
         _refuse((n < 2) & (spread > 0), "fewer than two units cannot have a spread", spread)
         level = np.abs(given["mean_numerator"]) + np.abs(given["mean_denominator"])
         _refuse((n == 0) & (level > 0), "no unit, yet a mean", level)
+        _refuse((n > 0) & (fault != ""), "a row with a fault has units", n)
         for name, values in given.items():
             object.__setattr__(self, name, frozen(values, np.int64 if name == "n" else np.float64))
+        object.__setattr__(self, "fault", frozen(fault, np.str_))
 
     @classmethod
     def from_sums(
@@ -77,6 +86,8 @@ class Moments:
         sum_numerator_squared: Sequence[int | Decimal],
         sum_numerator_denominator: Sequence[int | Decimal],
         sum_denominator_squared: Sequence[int | Decimal],
+        *,
+        keep_faulty: bool = False,
     ) -> Self:
         """Moments from exact integer sums, as the warehouse keeps them.
 
@@ -90,10 +101,13 @@ class Moments:
             sum_numerator_squared: ΣN².
             sum_numerator_denominator: ΣND.
             sum_denominator_squared: ΣD².
+            keep_faulty: Keep an impossible row, without units and with its `fault`, so that one bad row does not cost
+                the whole table; otherwise the first one is refused.
 
         Raises:
             RowsMismatch: The sequences differ in length.
-            ImpossibleMoments: A value is a float, NaN, missing or not whole; n < 0; the sums contradict one another.
+            ImpossibleMoments: Unless kept: a value is a float, NaN, missing or not whole; n < 0; the sums contradict one
+                another, or exceed the range of floats.
 
         Source:
             Chan, Golub & LeVeque (1983) for what floating-point sums of squares lose.
@@ -103,82 +117,85 @@ class Moments:
             >>> moments.mean_numerator.tolist(), moments.m2_numerator.tolist()
             ([10000001.0], [2.0])
         """
-        sums = (n, sum_numerator, sum_denominator, sum_numerator_squared, sum_numerator_denominator, sum_denominator_squared)
-        lengths = [len(values) for values in sums]
-        if len(set(lengths)) != 1:
-            raise RowsMismatch(f"expected six sequences of one length, one row a variant, found lengths {lengths}")
-        centred = [_centred(row, [_exact(row, value) for value in values]) for row, values in enumerate(zip(*sums, strict=True))]
-        columns = np.array(centred, dtype=np.float64).reshape(-1, 6).T
-        return cls(columns[0].astype(np.int64), *columns[1:])
+        columns, faults = exact_columns(
+            n, sum_numerator, sum_denominator, sum_numerator_squared, sum_numerator_denominator, sum_denominator_squared
+        )
+        numbers: dict[str, NDArray[Any]] = dict(zip(_NUMBERS, centred_moments(columns, faults), strict=True))
+        if faults and not keep_faulty:
+            row = min(faults)
+            raise ImpossibleMoments(row, faults[row])
+        return cls(**numbers, fault=fault_texts(faults, len(n)))
+
+    @classmethod
+    def from_units(
+        cls, numerator: ArrayLike, denominator: ArrayLike | None = None, *, group: ArrayLike | None = None, groups: int = 1
+    ) -> Self:
+        """Moments from one row a unit, for numbers that are no integers or that no warehouse has summed.
+
+        Values are taken as floats and centred in two passes. Whole numbers beyond 2⁵³ lose digits here, not in `from_sums`.
+
+        Args:
+            numerator: N of each unit, shape (units,).
+            denominator: D of each unit; None for a mean or a proportion.
+            group: Index of each unit's row, 0 … groups − 1; None puts all into row 0.
+            groups: Rows k to return; a row without units has n = 0.
+
+        Raises:
+            RowsMismatch: The arrays differ in length.
+            UnitsInvalid: A value is NaN, infinite or no number, or a group does not exist.
+            ImpossibleMoments: A sum exceeds the range of floats.
+
+        Source:
+            Chan, Golub & LeVeque (1983), the corrected two-pass algorithm.
+
+        Example:
+            >>> moments = Moments.from_units([1.5, 2.5, 7.0], group=[0, 0, 1], groups=2)
+            >>> moments.n.tolist(), moments.mean_numerator.tolist(), moments.m2_numerator.tolist()
+            ([2, 1], [2.0, 7.0], [0.5, 0.0])
+        """
+        above = unit_values("numerator", numerator)
+        below = np.ones(above.shape) if denominator is None else unit_values("denominator", denominator)
+        require_same_rows(numerator=above, denominator=below)
+        row = unit_groups(group, groups, above.size)
+        with np.errstate(over="ignore", invalid="ignore"):  # what leaves the range of floats is refused as not finite
+            mean_numerator, numerators = centred(above, row, groups)
+            mean_denominator, denominators = centred(below, row, groups)
+            products = {"m2_numerator": numerators**2, "m2_denominator": denominators**2, "c2": numerators * denominators}
+        numbers: dict[str, NDArray[Any]] = {name: np.bincount(row, values, minlength=groups) for name, values in products.items()}
+        return cls(n=np.bincount(row, minlength=groups), mean_numerator=mean_numerator, mean_denominator=mean_denominator, **numbers)
 
     def __len__(self) -> int:
         return int(self.n.size)
 
     def __add__(self, other: Self) -> Self:
-        """Moments of both sets of units together, row by row; the sets may share no unit.
+        """Moments of both sets of units together, row by row; the sets may share no unit, and a fault of either stays.
 
         Exact sums, where they are at hand, are better added before `from_sums`: that loses nothing at all.
         """
         require_same_rows(left=self.n, right=other.n)
+        fault = np.where(self.fault != "", self.fault, other.fault)
         n = self.n + other.n
         share = other.n / np.maximum(n, 1)
         weight = self.n * share
         step_numerator = other.mean_numerator - self.mean_numerator
         step_denominator = other.mean_denominator - self.mean_denominator
-        return type(self)(
-            n,
-            self.mean_numerator + share * step_numerator,
-            self.mean_denominator + share * step_denominator,
-            self.m2_numerator + other.m2_numerator + weight * step_numerator**2,
-            self.m2_denominator + other.m2_denominator + weight * step_denominator**2,
-            self.c2 + other.c2 + weight * step_numerator * step_denominator,
-        )
+        numbers: dict[str, NDArray[Any]] = {
+            "n": n,
+            "mean_numerator": self.mean_numerator + share * step_numerator,
+            "mean_denominator": self.mean_denominator + share * step_denominator,
+            "m2_numerator": self.m2_numerator + other.m2_numerator + weight * step_numerator**2,
+            "m2_denominator": self.m2_denominator + other.m2_denominator + weight * step_denominator**2,
+            "c2": self.c2 + other.c2 + weight * step_numerator * step_denominator,
+        }
+        return type(self)(**{name: np.where(fault == "", values, 0) for name, values in numbers.items()}, fault=fault)
 
     def take(self, rows: ArrayLike) -> Self:
         """The rows with these indices, in this order; an index may come more than once, as a control's does."""
         chosen = np.asarray(rows, dtype=np.intp)
-        return type(self)(*(getattr(self, field.name)[chosen] for field in fields(self)))
+        return type(self)(*(getattr(self, each.name)[chosen] for each in fields(self)))
 
 
 def _refuse(is_bad: np.ndarray, fault: str, values: FloatArray) -> None:
     if np.any(is_bad):
         row = int(np.argmax(is_bad))
         raise ImpossibleMoments(row, f"{fault} (found {values[row]:g})")
-
-
-def _exact(row: int, value: int | Decimal) -> int:
-    """The integer that a value stands for; a float is refused, since it may have lost digits already."""
-    if isinstance(value, Decimal):
-        if not value.is_finite() or value != value.to_integral_value():
-            raise ImpossibleMoments(row, f"found {value}, expected a whole number")
-        return int(value)
-    try:
-        return operator.index(value)
-    except TypeError as error:
-        raise ImpossibleMoments(row, f"found {value!r} of type {type(value).__name__}, expected an exact integer") from error
-
-
-def _centred(row: int, sums: list[int]) -> tuple[float, ...]:
-    n, numerator, denominator, numerator_squared, cross, denominator_squared = sums
-    if n < 0:
-        raise ImpossibleMoments(row, f"n is negative (found {n})")
-    if n == 0:
-        if any(sums):
-            raise ImpossibleMoments(row, f"no unit, yet sums that are not zero (found {sums[1:]})")
-        return (0.0,) * 6
-    # n times the centred moments: whole numbers, so that the divisions below are the first and only rounding.
-    spread_numerator = n * numerator_squared - numerator * numerator
-    spread_denominator = n * denominator_squared - denominator * denominator
-    co_spread = n * cross - numerator * denominator
-    if spread_numerator < 0 or spread_denominator < 0:
-        raise ImpossibleMoments(
-            row, f"a variance is negative (n² times it: numerator {spread_numerator}, denominator {spread_denominator})"
-        )
-    if co_spread * co_spread > spread_numerator * spread_denominator:
-        raise ImpossibleMoments(row, f"ΣND = {cross} exceeds the Cauchy-Schwarz bound of the other sums")
-    if n == 1 and spread_numerator + spread_denominator > 0:
-        raise ImpossibleMoments(row, "one unit cannot have a spread")
-    try:
-        return (float(n), numerator / n, denominator / n, spread_numerator / n, spread_denominator / n, co_spread / n)
-    except OverflowError as error:
-        raise ImpossibleMoments(row, "the sums exceed the range of double precision") from error

@@ -70,7 +70,10 @@ TABLES: dict[str, str] = {
         relative_high double precision, relative_p_value double precision,
         sequential_low double precision, sequential_high double precision, sequential_relative_low double precision,
         sequential_relative_high double precision, sequential_p_value double precision, p_value_adjusted double precision,
-        degrees_of_freedom double precision, method varchar(32) not null, is_better boolean not null, is_worse boolean not null,
+        degrees_of_freedom double precision, method varchar(32) not null, theta double precision, variance_removed double precision,
+        unadjusted_relative_estimate double precision, unadjusted_relative_standard_error double precision,
+        chance_to_beat_control double precision, expected_loss double precision,
+        non_inferiority_p_value double precision, harm_p_value double precision, is_better boolean not null, is_worse boolean not null,
         decision varchar(32) not null""",
     "results.scorecards": """
         computation_id varchar(64) not null, computed_at timestamp not null, experiment_id varchar(128) not null,

@@ -1,4 +1,4 @@
-"""The command line."""
+"""The commands of the pipeline: feeds, experiments, results, Airflow."""
 
 from __future__ import annotations
 
@@ -19,16 +19,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from splitmile.errors import AnalysisError, SplitmileError
+from splitmile.errors import AnalysisError
 from splitmile.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from splitmile.results.types import Digest
     from splitmile.simulate import DemoFeed
 
-app = typer.Typer(
-    help="Split tests for the last mile: from feeds on S3 to the Slack summary.", no_args_is_help=True, pretty_exceptions_enable=False
-)
+commands = typer.Typer()
 
 
 class FeedChoice(StrEnum):
@@ -52,7 +50,7 @@ State = Annotated[Path | None, typer.Option("--state", help="Folder of everythin
 _DATE = ["%Y-%m-%d"]
 
 
-@app.command()
+@commands.command()
 def demo(
     feed: Annotated[FeedChoice, typer.Option(help="A simulated city, or New York's flights of 2013.")] = FeedChoice.city,
     days: Annotated[int, typer.Option(min=1, max=28, help="How many business dates.")] = 28,
@@ -87,7 +85,7 @@ def demo(
     )
 
 
-@app.command()
+@commands.command()
 def validate(experiments: Experiments = None, metrics: Metrics = None) -> None:
     """Check every experiment file; prints file:line and the remedy of each problem, and ends with 1 if there is one."""
     from splitmile.transform import read_registry
@@ -105,7 +103,7 @@ def validate(experiments: Experiments = None, metrics: Metrics = None) -> None:
     typer.echo(f"{counted} valid: {', '.join(plan.experiment_id for plan in registry.plans)}")
 
 
-@app.command()
+@commands.command()
 def run(
     business_date: Annotated[datetime, typer.Option("--date", formats=_DATE, help="The business date.")],
     experiments: Experiments = None,
@@ -116,7 +114,7 @@ def run(
     _run(_settings(experiments, metrics, state), business_date.date(), business_date.date())
 
 
-@app.command()
+@commands.command()
 def backfill(
     first: Annotated[datetime, typer.Option("--from", formats=_DATE, help="The first business date.")],
     last: Annotated[datetime, typer.Option("--to", formats=_DATE, help="The last business date, included.")],
@@ -128,7 +126,7 @@ def backfill(
     _run(_settings(experiments, metrics, state), first.date(), last.date())
 
 
-@app.command()
+@commands.command()
 def results(
     experiment: Annotated[str, typer.Argument(help="Id of the experiment.")],
     as_of: Annotated[datetime | None, typer.Option(formats=_DATE, help="As of this business date; the latest if left out.")] = None,
@@ -155,7 +153,7 @@ def results(
         print_scorecard(scorecard)
 
 
-@app.command()
+@commands.command()
 def report(
     as_of: Annotated[datetime | None, typer.Option(formats=_DATE, help="As of this business date; the latest if left out.")] = None,
     experiments: Experiments = None,
@@ -185,7 +183,7 @@ def report(
     typer.echo(f"Report pages   {settings.report_dir / 'index.html'}")
 
 
-@app.command()
+@commands.command()
 def doctor() -> None:
     """Say what is missing or misconfigured, and the remedy; ends with 1 if something is."""
     from splitmile.orchestration.doctor import examine
@@ -199,7 +197,7 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-@app.command()
+@commands.command()
 def up(state: State = None) -> None:
     """Start S3 and Airflow in the background, on this machine only."""
     from splitmile.orchestration.standalone import start_standalone
@@ -208,21 +206,12 @@ def up(state: State = None) -> None:
     typer.echo(f"Airflow  {services.airflow_url}\nS3       {services.s3_url}\nLog      {services.log_file}\nEnd it with `splitmile down`.")
 
 
-@app.command()
+@commands.command()
 def down(state: State = None) -> None:
     """End what `splitmile up` started."""
     from splitmile.orchestration.standalone import stop_standalone
 
     typer.echo("Airflow and S3 have ended." if stop_standalone(_settings(state=state)) else "Nothing was running.")
-
-
-def main() -> None:
-    """The entry point: an error that a person can put right is printed as one sentence, without a traceback."""
-    try:
-        app()
-    except SplitmileError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]splitmile:[/] {escape(str(error))}", highlight=False)
-        sys.exit(1)
 
 
 def _settings(experiments: Path | None = None, metrics: Path | None = None, state: Path | None = None) -> Settings:
@@ -289,7 +278,7 @@ def _truths(source: DemoFeed, digest: Digest) -> Table:
         if scorecard is None or effect is None:
             table.add_row(truth.experiment_id, planted, "", "not under way")
             continue
-        counting = figures.counting(effect, has_ended=scorecard.has_ended)
+        counting = effect.counting(has_ended=scorecard.has_ended)
         decision = scorecard.verdict.decision
         table.add_row(
             truth.experiment_id,
@@ -300,7 +289,3 @@ def _truths(source: DemoFeed, digest: Digest) -> Table:
             else f"[yellow]{decision.value}[/]\nin the end: {truth.decision.value}",
         )
     return table
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,96 @@
+"""The check for a sample ratio mismatch: over all exposed units, day by day while an experiment runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splitmile import stats
+from splitmile.registry.plan import Plan
+from splitmile.results.types import SampleRatio, SegmentRatio
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureCount:
+    """Units of one variant whose first exposure, or whose contamination, falls on one business date.
+
+    Attributes:
+        exposed_units: First exposed on that date.
+        contaminated_units: Seen in another variant on that date.
+    """
+
+    variant: str
+    business_date: date
+    exposed_units: int
+    contaminated_units: int
+
+
+def daily_units(plan: Plan, exposures: Sequence[ExposureCount]) -> tuple[tuple[date, ...], NDArray[np.int64]]:
+    """The days on which units were first exposed, oldest first, and how many in each variant, shape (days, variants)."""
+    days = sorted({row.business_date for row in exposures if row.exposed_units})
+    names = [variant.name for variant in plan.variants]
+    units = np.zeros((len(days), len(names)), dtype=np.int64)
+    for row in exposures:
+        if row.exposed_units:
+            units[days.index(row.business_date), names.index(row.variant)] += row.exposed_units
+    return tuple(days), units
+
+
+def check_sample_ratio(
+    days: Sequence[date], units: NDArray[np.int64], shares: Sequence[float], alarm_level: float, *, has_ended: bool
+) -> SampleRatio:
+    """The split of all units and of each day's.
+
+    Every day the sequential test may raise the alarm, and what it has once said stands; at the planned end the χ² test may, too.
+
+    Args:
+        days: Days of exposure, oldest first.
+        units: New units of each day in each variant, shape (days, variants).
+        shares: Planned, in the order of the variants.
+        alarm_level: p-value below which the split counts as broken.
+        has_ended: The planned end is reached.
+    """
+    freedom = sum(share > 0 for share in shares) - 1
+    if not units.sum():
+        return SampleRatio(None, freedom, None, None, is_mismatch=False, alarm_level=alarm_level)
+    overall = stats.chi_squared_srm(units.sum(axis=0), shares)
+    p_value = _number(overall.p_value)
+    sequential_p_value = _number(stats.sequential_srm(units, shares).p_value[-1])
+    counting = [sequential_p_value, p_value] if has_ended else [sequential_p_value]
+    return SampleRatio(
+        statistic=_number(overall.statistic),
+        degrees_of_freedom=int(overall.degrees_of_freedom),
+        p_value=p_value,
+        sequential_p_value=sequential_p_value,
+        is_mismatch=any(_is_below(p, alarm_level) for p in counting) or bool(overall.has_unplanned),
+        alarm_level=alarm_level,
+        by_segment=_by_day(days, units, shares, alarm_level),
+    )
+
+
+def _by_day(days: Sequence[date], units: NDArray[np.int64], shares: Sequence[float], alarm_level: float) -> tuple[SegmentRatio, ...]:
+    found = stats.srm_by_segment(units, shares)
+    rows = zip(days, units.tolist(), found.test.p_value, found.p_value_adjusted, strict=True)
+    return tuple(
+        SegmentRatio(
+            segment=day.isoformat(),
+            units=tuple(counts),
+            p_value=_number(p_value) if (adjusted_p := _number(adjusted)) is not None else None,
+            p_value_adjusted=adjusted_p,
+            is_mismatch=_is_below(adjusted_p, alarm_level),
+        )
+        for day, counts, p_value, adjusted in rows
+    )
+
+
+def _is_below(p_value: float | None, level: float) -> bool:
+    return p_value is not None and p_value < level
+
+
+def _number(value: np.floating | NDArray[np.float64]) -> float | None:
+    number = float(value)
+    return number if np.isfinite(number) else None

@@ -1,0 +1,5 @@
+"""`python -m splitmile.cli`."""
+
+from splitmile.cli import main
+
+main()

@@ -16,7 +16,6 @@ from gbstats.models.statistics import RatioStatistic, SampleMeanStatistic
 from numpy.typing import NDArray
 
 from splitmile import stats
-from splitmile.stats.switchback_design import SwitchbackDesign
 
 ALPHA = 0.05
 PLANNED_UNITS = 2000
@@ -153,11 +152,11 @@ def stats_vs_peers(comparisons: int = 40_000, peer_comparisons: int = 200) -> li
 
 def randomization_test(zones: int = 50, days: int = 28, windows: int = 12, draws: int = 2000) -> Figure:
     """A switchback's exact p-value, by redrawing its design."""
-    design = SwitchbackDesign(
+    design = stats.SwitchbackDesign(
         zones=tuple(f"z{zone}" for zone in range(zones)), start="2026-03-02T00:00:00Z", window_minutes=120, windows=days * windows, seed=1
     )
     rng = np.random.default_rng(2)
-    outcome = rng.normal(1800, 200, (zones, days * windows))
+    outcome = stats.SwitchbackWindows.of_means(design.draw(), rng.normal(1800, 200, (zones, days * windows)))
     seconds = _median_seconds(lambda: stats.randomization_p_value(outcome, design, draws=draws, seed=3), runs=1)
     return Figure("randomization_test", seconds, per_second=draws / seconds)
 

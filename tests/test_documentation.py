@@ -129,6 +129,14 @@ def test_an_undocumented_table_is_noticed() -> None:
     assert unnamed("| `marts.unit_days` | and ops.load_ledger |", ["marts.unit_days", "ops.load_ledger"]) == ["ops.load_ledger"]
 
 
+def test_every_statistical_method_is_documented() -> None:
+    # Those without a method of their own hold what methods share.
+    shared = {"__init__", "directions", "inputs", "rows", "student", "sums", "switchback_slopes", "units"}
+    methods = {path.stem for path in (ROOT / "plugins" / "splitmile" / "stats").glob("*.py")} - shared
+    assert {"cuped", "quantiles", "srm"} <= methods
+    assert unnamed(read("docs/statistics.md"), sorted(methods)) == []
+
+
 def test_every_make_target_is_documented() -> None:
     targets = make_targets(read("Makefile"))
     assert {"help", "demo", "test", "setup", "e2e"} <= set(targets)

@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 
 from analysis.plans import a_plan, sums_of, sums_of_ratio
 from splitmile.analysis import ExposureCount, analyze_experiment, compose_digest, compute_scorecard, kept_scorecard, latest_as_of_date
@@ -35,6 +36,14 @@ def marts(warehouse: Warehouse) -> Warehouse:
     warehouse.execute(
         "create table marts.experiment_exposures_daily (experiment_id varchar, variant varchar, business_date date, "
         "exposed_units bigint, contaminated_units bigint)"
+    )
+    warehouse.execute(
+        "create table marts.experiment_unit_metrics (experiment_id varchar, variant varchar, unit_id varchar, metric varchar, "
+        "as_of_date date, numerator bigint, denominator bigint)"
+    )
+    warehouse.execute(
+        "create table marts.experiment_units (experiment_id varchar, unit_type varchar, unit_id varchar, variant varchar, "
+        "exposure_date date, contamination_date date)"
     )
     warehouse.execute("create table intermediate.int_deliveries_timed (business_date date, is_delivered integer)")
     warehouse.execute("insert into intermediate.int_deliveries_timed values (?, 1), (?, 0)", [AS_OF, AS_OF])
@@ -126,10 +135,6 @@ def test_a_ratio_of_few_units_is_read_from_the_units_where_they_are_kept(marts: 
     plan = a_plan(("wait", "ratio", Role.primary, "decrease"))
     jobs = {"a": np.arange(12) + 5, "b": (np.arange(12) * 5) % 13 + 3}
     wait = {variant: jobs[variant] * 300 + np.arange(12) ** 2 for variant in jobs}
-    marts.execute(
-        "create table marts.experiment_unit_metrics (experiment_id varchar, variant varchar, unit_id varchar, metric varchar, "
-        "as_of_date date, numerator bigint, denominator bigint)"
-    )
     marts.execute("delete from marts.experiment_moments")
     for variant in jobs:
         row = sums_of_ratio(variant, "wait", wait[variant], jobs[variant])
@@ -149,6 +154,40 @@ def test_what_a_running_experiment_waits_for_ends_with_it(marts: Warehouse, sett
     assert [each.metric for each in analyze_experiment(marts, settings, PLAN, AS_OF, "r").planning] == ["orders"]
     marts.execute("update marts.experiment_moments set as_of_date = ?", [PLAN.end_date])
     assert analyze_experiment(marts, settings, PLAN, PLAN.end_date, "r").planning == ()
+
+
+def test_at_the_planned_end_an_effect_that_depends_on_another_experiment_is_named(marts: Warehouse, settings: Settings) -> None:
+    """Two experiments share 800 couriers; together their treatments do more than each alone, in one of two metrics."""
+    plan = a_plan(("orders", "mean", Role.primary, "increase"), ("fees", "mean", Role.secondary, "increase"))
+    rng, end = np.random.default_rng(5), plan.end_date
+    marts.execute(
+        "insert into registry.experiment_metrics values ('e', 'orders', 'primary', null, 0.02), ('e', 'fees', 'secondary', null, null)"
+    )
+    marts.execute("insert into registry.variants values ('other', 'off', 0.5, true), ('other', 'on', 0.5, false), ('far', 'no', 1, true)")
+    units = [(f"u{unit}", "ab"[unit % 2], ("off", "on")[unit // 2 % 2]) for unit in range(800)]
+    orders = np.array([50 + 3 * (own == "b") + 4 * (own == "b" and other == "on") for _, own, other in units]) + rng.integers(-9, 10, 800)
+    for (unit, own, other), value in zip(units, orders.tolist(), strict=True):
+        marts.execute("insert into marts.experiment_unit_metrics values ('e', ?, ?, 'orders', ?, ?, 1)", [own, unit, end, value])
+        marts.execute("insert into marts.experiment_unit_metrics values ('e', ?, ?, 'fees', ?, ?, 1)", [own, unit, end, value])
+        marts.execute("insert into marts.experiment_units values ('other', 'courier', ?, ?, ?, null)", [unit, other, AS_OF])
+    # Neither a store of the same name nor a courier who left the other experiment counts.
+    marts.execute(
+        "insert into marts.experiment_units values ('other', 'store', 'u0', 'on', ?, null), ('other', 'courier', 'u1', 'on', ?, ?)",
+        [AS_OF, AS_OF, AS_OF],
+    )
+    marts.execute("update marts.experiment_moments set as_of_date = ?", [end])
+    (found,) = analyze_experiment(marts, settings, plan, end, "r").interactions
+    assert (found.metric, found.treatment, found.other_experiment, found.other_treatment) == ("orders", "b", "other", "on")
+    own, other = (np.array([row[side] for row in units]) for side in (1, 2))
+    is_treated, is_other_treated = own == "b", other == "on"
+    design = np.column_stack([np.ones(800), is_treated, is_other_treated, is_treated & is_other_treated])
+    oracle = sm.OLS(orders, design).fit(cov_type="HC2", use_t=True)
+    assert found.difference == pytest.approx(oracle.params[3], rel=1e-9)
+    assert found.interval.low is not None
+    assert found.interval.low == pytest.approx(oracle.conf_int()[3][0], rel=1e-3)
+    assert found.p_value_adjusted == pytest.approx(oracle.pvalues[3], rel=0.05)
+    marts.execute("update marts.experiment_moments set as_of_date = ?", [AS_OF])
+    assert analyze_experiment(marts, settings, plan, AS_OF, "r").interactions == ()
 
 
 def test_contamination_and_sample_ratio_are_counted_over_all_exposed_units() -> None:

@@ -55,7 +55,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Settings:
             for as_of in (DAY, NEXT):
                 for metric, value in (("delivery_time", 2000 + shift), ("cancellation_rate", 40)):
                     (sums,) = sums_of(variant, **{metric: _spread(value, 200 if as_of == NEXT else 100)})
-                    row = {name: getattr(sums, name) for name in sums.__slots__}
+                    row = {name: value for name in sums.__slots__ if (value := getattr(sums, name)) is not None}
                     warehouse.append(
                         "marts.experiment_moments", [row | {"experiment_id": EXPERIMENT, "segment": "all", "as_of_date": as_of}]
                     )

@@ -6,7 +6,7 @@ import pytest
 
 import example_digests as ex
 from splitmile.publish import story
-from splitmile.results.types import Decision, Digest, ExperimentNews
+from splitmile.results.types import Decision, Digest, Estimate, ExperimentNews, Interaction, Interval
 
 
 def figures_of(news: ExperimentNews) -> list[str]:
@@ -51,6 +51,19 @@ def test_a_win_says_which_guardrail_is_not_shown_to_be_safe() -> None:
     assert story.tell(ex.ship()).concerns == ()
 
 
+def test_an_effect_that_depends_on_another_experiment_is_told_but_not_where_the_numbers_must_not_be_read() -> None:
+    found = Interaction("delivery_time", "ranked", "region_merge", "merged", -12.5, Interval(-20.0, -5.0), 0.002)
+    news = ex.ship()
+    (concern,) = story.tell(replace(news, scorecard=replace(news.scorecard, interactions=(found,)))).concerns
+    assert concern.replace("\N{NO-BREAK SPACE}", " ") == (
+        "Delivery time in ranked depends on the experiment region_merge: among units in merged there, the effect differs by "
+        "−12.5 s (−20.0 to −5.0) from that among units of its control."
+    )
+    invalid = ex.invalid_by_ratio()
+    withheld = replace(found, treatment="merged")
+    assert "depends" not in str(story.tell(replace(invalid, scorecard=replace(invalid.scorecard, interactions=(withheld,)))))
+
+
 def test_an_experiment_that_keeps_running_says_what_it_waits_for() -> None:
     news = ex.keep_running()
     assert "about 9 more days to see 1 %" in (fact.replace("\N{NO-BREAK SPACE}", " ") for fact in story.tell(news).facts)
@@ -70,6 +83,15 @@ def test_what_has_no_estimate_says_why() -> None:
     assert (line.figures, line.finding) == ((), "no estimate, fewer than 2 units in nearest")
     assert story.tell(ex.no_units()).concerns == ("No unit has been exposed yet.",)
     assert story.tell(ex.no_units()).effects == ()
+
+
+def test_an_effect_without_a_relative_one_is_told_in_its_own_unit() -> None:
+    news = ex.ship()
+    first, *others = news.scorecard.effects
+    bare = replace(first, relative=Estimate(None, None, None, None, "the denominator is zero"), sequential=None)
+    line = story.tell(replace(news, scorecard=replace(news.scorecard, effects=(bare, *others)))).effects[0]
+    assert len(line.figures) == 1
+    assert line.finding == "no relative effect, the denominator is zero; better"
 
 
 def test_the_sentence_of_the_day() -> None:

@@ -29,6 +29,7 @@ from splitmile.results.types import (
     EffectPoint,
     Estimate,
     ExperimentNews,
+    Interaction,
     Interval,
     NonInferiority,
     Outlook,
@@ -102,6 +103,7 @@ SCORECARD = Scorecard(
     effects=(EFFECT, WITHOUT_ESTIMATE),
     verdict=Verdict(Decision.ship, (Reason(ReasonCode.primary_better, "delivery_time", "ranked"), Reason(ReasonCode.no_units))),
     planning=(Outlook("delivery_time", "ranked", 0.01, 0.008, 1200, None, 0.8),),
+    interactions=(Interaction("delivery_time", "ranked", "region_merge", "merged", -12.5, Interval(-20.0, -5.0), 0.002),),
     slack_channel="#dispatch",
     revision="abc1234+",
 )

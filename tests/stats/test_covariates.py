@@ -160,8 +160,10 @@ def test_units_that_do_not_pair_or_are_no_numbers_are_refused() -> None:
         CovariateMoments.from_units([1, 2], None, [1], None)
     with pytest.raises(RowsMismatch):
         CovariateMoments.from_units([1, 2], None, [1, 2], [1])
-    with pytest.raises(UnitsInvalid, match="covariate_denominator"):
+    with pytest.raises(UnitsInvalid, match="unit 1: covariate_denominator"):
         CovariateMoments.from_units([1, 2], None, [1, 2], [1, np.nan])
+    with pytest.raises(UnitsInvalid, match="unit 1: numerator"):
+        CovariateMoments.from_units([1, np.inf], None, [1, 2], None)
     with pytest.raises(UnitsInvalid, match="unit 1: denominator"):
         CovariateMoments.from_units([1, 2], [1, np.inf], [1, 2], None)
     with pytest.raises(UnitsInvalid, match="unit 1: covariate_numerator"):

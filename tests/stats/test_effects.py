@@ -169,6 +169,35 @@ def test_a_treatment_at_zero_throughout_keeps_its_absolute_inference_only() -> N
     assert np.isnan(fieller_interval(control, treatment, 0.05)).all()
 
 
+def test_a_treatment_whose_mean_alone_is_zero_keeps_its_relative_inference() -> None:
+    assert relative_effect(moments_of([4, 5, 6]), moments_of([-1, 1])).reason.tolist() == [""]
+    assert relative_effect(moments_of([4, 5, 6]), moments_of([5, 5])).reason.tolist() == [""]
+
+
+def test_zeros_against_a_constant_control_are_no_variation() -> None:
+    effect = relative_effect(moments_of([4, 4]), moments_of([0, 0]))
+    assert effect.estimate.tolist() == [-1]
+    assert effect.reason.tolist() == ["no variation in either variant, so no test is possible"]
+
+
+def test_zero_at_the_end_of_the_control_interval_is_within_it() -> None:
+    control, treatment = estimates(3, 1), estimates(4, 1)
+    level = effects(3, 1, 99).p_value()[0]
+    assert "zero lies" in relative_effect(control, treatment, alpha=level).reason[0]
+    assert relative_effect(control, treatment, alpha=level * (1 + 1e-9)).reason.tolist() == [""]
+
+
+def test_fieller_interval_does_not_depend_on_the_unit_of_measure() -> None:
+    metres = np.array(fieller_interval(estimates(400, 900), estimates(440, 1600), 0.05, covariance=300))
+    kilometres = np.array(fieller_interval(estimates(0.4, 9e-4), estimates(0.44, 16e-4), 0.05, covariance=3e-4))
+    assert kilometres == pytest.approx(metres, rel=1e-12)
+
+
+def test_reasons_of_any_array_are_taken() -> None:
+    reason = np.array([""], dtype=np.object_)
+    assert Effects(np.ones(1), np.ones(1), np.ones(1), reason).reason.dtype.kind == "U"
+
+
 def test_relative_effect_is_undefined_where_the_control_may_be_zero() -> None:
     control, treatment = moments_of([1, 0, 0, 0, 0]), moments_of([3, 4, 5, 4])
     effect = relative_effect(control, treatment)
@@ -295,6 +324,12 @@ def test_a_covariance_that_cannot_be_is_refused(
         for given_covariance in (covariance, [covariance]):
             with pytest.raises(CovarianceImpossible, match=words):
                 call(estimates(*control), estimates(*treatment), covariance=given_covariance)
+
+
+def test_the_row_of_an_impossible_covariance_is_named() -> None:
+    side = estimates(5, 4).take([0, 0])
+    with pytest.raises(CovarianceImpossible, match=r"^row 1: covariance 4\.1, expected at most the product of the standard errors, 4$"):
+        absolute_effect(side, side, covariance=[1.0, 4.1])
 
 
 def test_a_covariance_for_other_rows_is_refused() -> None:

@@ -79,22 +79,36 @@ def test_take_repeats_and_reorders_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "second",
     [
-        {"value": [np.nan, np.nan]},
-        {"value": [np.inf, np.nan]},
-        {"variance": [-1e-9, np.nan]},
-        {"variance": [np.inf, np.nan]},
-        {"degrees_of_freedom": [0.0, np.nan]},
-        {"degrees_of_freedom": [np.nan, np.nan]},
-        {"reason": ["x", "x"]},
-        {"variance": [np.nan, np.nan], "reason": ["x", "x"]},
-        {"value": [np.nan, np.nan], "reason": ["x", "x"]},
+        {"value": np.nan, "variance": 1.0, "degrees_of_freedom": 4.0, "reason": ""},
+        {"value": np.inf, "variance": 1.0, "degrees_of_freedom": 4.0, "reason": ""},
+        {"value": 1.0, "variance": -1e-9, "degrees_of_freedom": 4.0, "reason": ""},
+        {"value": 1.0, "variance": np.inf, "degrees_of_freedom": 4.0, "reason": ""},
+        {"value": 1.0, "variance": 1.0, "degrees_of_freedom": 0.0, "reason": ""},
+        {"value": 1.0, "variance": 1.0, "degrees_of_freedom": np.nan, "reason": ""},
+        {"value": 1.0, "variance": np.nan, "degrees_of_freedom": np.nan, "reason": "x"},
+        {"value": np.nan, "variance": 1.0, "degrees_of_freedom": np.nan, "reason": "x"},
     ],
 )
-def test_what_is_neither_an_estimate_nor_the_lack_of_one_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(EstimatesInvalid, match=r"^estimates, row 0: value .+; expected finite numbers, or NaN and a reason$"):
-        Estimates(**(GOOD | changes))
+def test_what_is_neither_an_estimate_nor_the_lack_of_one_is_refused(second: dict[str, Any]) -> None:
+    with pytest.raises(EstimatesInvalid) as caught:
+        Estimates(**{name: np.array([GOOD[name][0], value]) for name, value in ({"n": 5} | second).items()})
+    numbers = "value {value:g}, variance {variance:g}, degrees of freedom {degrees_of_freedom:g} with reason {reason!r}"
+    assert str(caught.value) == f"estimates, row 1: {numbers.format(**second)}; expected finite numbers, or NaN and a reason"
+
+
+def test_the_least_residual_that_counts_as_spread() -> None:
+    """Ratio 1 and squares of 2: what is left is 2(1 − c2), against the threshold of 64 rounding errors of 2."""
+    eps = np.finfo(np.float64).eps
+    at_threshold, above = (Moments(*(np.array([x]) for x in (4, 1.0, 1.0, 1.0, 1.0, 1 - steps * eps))) for steps in (64, 65))
+    assert estimate(at_threshold).variance.tolist() == [0]
+    assert estimate(above).variance[0] == pytest.approx(130 * eps / 12, rel=1e-12)
+
+
+def test_numbers_and_reasons_of_any_array_are_taken() -> None:
+    result = Estimates(**(GOOD | {"n": [9.0, 1.0], "reason": np.array(["", "x"], dtype=np.object_)}))
+    assert [result.n.dtype, result.reason.dtype.kind] == [np.dtype(np.int64), "U"]
 
 
 def test_arrays_of_other_shapes_are_refused() -> None:

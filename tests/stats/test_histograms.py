@@ -42,7 +42,8 @@ def test_sum_is_the_histogram_of_both(left: list[int], right: list[int], censore
     together = Histogram.from_values(left + right, censored=censored_left + censored_right)
     assert both.values.tolist() == together.values.tolist() == sorted(set(left + right))
     assert both.counts.tolist() == together.counts.tolist() == [(left + right).count(v) for v in both.values]
-    assert both.n == len(left) + len(right) + both.censored
+    assert both.censored == censored_left + censored_right
+    assert both.n == len(left) + len(right) + censored_left + censored_right
     assert both.observed == both.n - both.censored
 
 
@@ -80,7 +81,8 @@ def test_arrays_are_read_only_copies() -> None:
 @pytest.mark.parametrize(
     ("values", "counts", "censored", "error", "words"),
     [
-        ([2, 1], [1, 1], 0, HistogramInvalid, "increase strictly"),
+        ([2, 1], [1, 1], 0, HistogramInvalid, "^the values .* increase strictly; Histogram.from_values sorts and counts them$"),
+        (np.array([2, 1], dtype=np.uint8), [1, 1], 0, HistogramInvalid, "increase strictly"),
         ([1, 1], [1, 1], 0, HistogramInvalid, "increase strictly"),
         ([1.0, math.nan], [1, 1], 0, HistogramInvalid, "observed nan"),
         ([1.0, math.inf], [1, 1], 0, HistogramInvalid, "observed inf"),
@@ -98,6 +100,10 @@ def test_arrays_are_read_only_copies() -> None:
 def test_impossible_histograms_are_refused(values: list[object], counts: list[float], censored: int, error: type, words: str) -> None:
     with pytest.raises(error, match=words):
         Histogram(values, counts, censored)
+
+
+def test_whole_counts_may_come_as_floats() -> None:
+    assert Histogram([1, 2], [3.0, 4.0]).counts.dtype == np.int64
 
 
 def test_largest_integers_that_floats_hold_are_taken() -> None:

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from splitmile.errors import StatisticsError
 from splitmile.stats import ImpossibleMoments, Moments, RowsMismatch, UnitsInvalid, estimate
+from splitmile.stats.sums import fault_texts
 from stats.unit_rows import moments_of
 
 FIELDS = ("n", "mean_numerator", "mean_denominator", "m2_numerator", "m2_denominator", "c2")
-GOOD: dict[str, list[float]] = {
+GOOD: dict[str, Any] = {
     "n": [3, 0],
     "mean_numerator": [2.0, 0],
     "mean_denominator": [1.0, 0],
@@ -34,9 +35,8 @@ def table_of(*rows: tuple[Any, ...]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def build(**changes: list[float]) -> Moments:
-    values = {name: np.array(value, dtype=np.float64) for name, value in (GOOD | changes).items()}
-    return Moments(**values)  # type: ignore[arg-type]
+def build(**changes: Any) -> Moments:
+    return Moments(**{name: np.array(value) for name, value in (GOOD | changes).items()})
 
 
 @pytest.mark.parametrize(("name", "level"), [("NumAcc3", 10_000_002), ("NumAcc4", 100_000_002)])
@@ -93,41 +93,47 @@ def test_no_rows_and_no_units_are_fine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sums", "words"),
+    ("sums", "fault"),
     [
-        ((-1, 0, 0, 0, 0, 0), "n is negative"),
-        ((0, 1, 0, 1, 0, 0), "no unit, yet sums"),
-        ((2, 4, 2, 7, 4, 2), "variance is negative"),
-        ((2, 4, 4, 10, 8, 7), "variance is negative"),
-        ((2, 4, 4, 10, 11, 10), "Cauchy-Schwarz"),
+        ((-1, 0, 0, 0, 0, 0), "n is negative (found -1)"),
+        ((0, 1, 0, 0, 0, 0), "no unit, yet sums that are not zero (found 1, 0, 0, 0, 0)"),
+        ((0, 0, 0, 0, 0, 1), "no unit, yet sums that are not zero (found 0, 0, 0, 0, 1)"),
+        ((2, 4, 2, 7, 4, 2), "a variance is negative (n² times it: numerator -2, denominator 0)"),
+        ((2, 4, 4, 10, 8, 7), "a variance is negative (n² times it: numerator 4, denominator -2)"),
+        ((2, 4, 4, 10, 11, 10), "ΣND = 11 exceeds the Cauchy-Schwarz bound of the other sums"),
         ((1, 4, 1, 17, 4, 1), "one unit cannot have a spread"),
-        ((2.0, 4, 2, 10, 4, 2), "type float, expected an exact integer"),
-        ((2, float("nan"), 2, 10, 4, 2), "type float"),
-        ((2, None, 2, 10, 4, 2), "found None of type NoneType"),
+        ((1, 4, 1, 16, 4, 2), "one unit cannot have a spread"),
+        ((2.0, 4, 2, 10, 4, 2), "found 2.0 of type float, expected an exact integer"),
+        ((2, float("nan"), 2, 10, 4, 2), "found nan of type float, expected an exact integer"),
+        ((2, None, 2, 10, 4, 2), "found None of type NoneType, expected an exact integer"),
+        ((2, "4", 2, 10, 4, 2), "found '4' of type str, expected an exact integer"),
         ((2, Decimal("4.5"), 2, 10, 4, 2), "found 4.5, expected a whole number"),
-        ((2, Decimal("NaN"), 2, 10, 4, 2), "found NaN"),
-        ((2, 0, 2, 2 * 10**620, 0, 2), "double precision"),
-        ((2, 0, 2, 0, 0, 2 * 10**620), "double precision"),
-        ((2**63, 0, 2**63, 0, 0, 2**63), "double precision"),
-        ((2, Decimal("Infinity"), 2, 10, 4, 2), "found Infinity"),
-        ((2, "4", 2, 10, 4, 2), "found '4' of type str"),
-        ((0, 0, 0, 0, 0, 1), r"no unit, yet sums that are not zero \(found 0, 0, 0, 0, 1\)"),
-        ((-1, 4.5, 0, 0, 0, 0), "found 4.5 of type float"),
+        ((2, Decimal("NaN"), 2, 10, 4, 2), "found NaN, expected a whole number"),
+        ((2, Decimal("Infinity"), 2, 10, 4, 2), "found Infinity, expected a whole number"),
+        ((-1, 4.5, 0, 0, 0, 0), "found 4.5 of type float, expected an exact integer"),
+        ((2**53 + 1, 0, 2**53 + 1, 0, 0, 2**53 + 1), "n exceeds 2**53, or a sum of squares 1e100"),
+        ((2, 0, 2, 10**100 + 1, 0, 2), "n exceeds 2**53, or a sum of squares 1e100"),
+        ((2, 0, 0, 0, 0, 2 * 10**620), "n exceeds 2**53, or a sum of squares 1e100"),
+        ((2, 0, 0, 0, 0, 10**100 + 1), "n exceeds 2**53, or a sum of squares 1e100"),
     ],
 )
-def test_impossible_sums_are_refused_and_the_row_is_named(sums: tuple[Any, ...], words: str) -> None:
-    with pytest.raises(ImpossibleMoments, match=words) as caught:
-        Moments.from_sums(*table_of(GOOD_SUMS, sums, (-5, 0, 0, 0, 0, 0)))
+def test_impossible_sums_are_refused_and_the_row_is_named(sums: tuple[Any, ...], fault: str) -> None:
+    table = table_of(GOOD_SUMS, sums, (-5, 0, 0, 0, 0, 0), (0, 0, 0, 0, 0, 0))
+    with pytest.raises(ImpossibleMoments) as caught:
+        Moments.from_sums(*table)
     assert caught.value.row == 1
-    assert str(caught.value).startswith("moments, row 1: ")
-    assert str(caught.value).endswith("; recompute this row from the units, its sums do not belong together")
+    assert str(caught.value) == f"moments, row 1: {fault}; recompute this row from the units, its sums do not belong together"
     assert isinstance(caught.value, StatisticsError)
-    kept = Moments.from_sums(*table_of(GOOD_SUMS, sums, GOOD_SUMS), keep_faulty=True)
-    assert kept.n.tolist() == [2, 0, 2]
-    assert (
-        str(caught.value)
-        == f"moments, row 1: {kept.fault[1].removeprefix('impossible sums: ')}; recompute{str(caught.value).split('; recompute')[1]}"
-    )
+    kept = Moments.from_sums(*table, keep_faulty=True)
+    assert kept.fault.tolist() == ["", f"impossible sums: {fault}", "impossible sums: n is negative (found -5)", ""]
+    assert kept.n.tolist() == [2, 0, 0, 0]
+
+
+def test_the_largest_sums_are_taken() -> None:
+    largest = 2**53, 10**100
+    moments = Moments.from_sums(*table_of((largest[0], 0, 0, 0, 0, 0), (2, 0, 0, largest[1], 0, 0), (2, 0, 0, 0, 0, largest[1])))
+    assert moments.n.tolist() == [largest[0], 2, 2]
+    assert moments.m2_numerator[1] == moments.m2_denominator[2] == 1e100
 
 
 def test_one_bad_row_does_not_cost_the_table() -> None:
@@ -145,11 +151,34 @@ def test_one_bad_row_does_not_cost_the_table() -> None:
         assert merged.n.tolist() == [4, 0, 4]
 
 
+def test_a_faulty_row_does_not_cost_the_others_their_digits() -> None:
+    big = 10**18
+    kept = Moments.from_sums(
+        *table_of((2, 2 * big + 2, 2, 2 * big**2 + 4 * big + 4, 2 * big + 2, 2), (2, 4.0, 2, 10, 4, 2)), keep_faulty=True
+    )
+    assert kept.m2_numerator.tolist() == [2, 0]
+    beside = Moments.from_sums([2, np.int64(1)], [2 * big, 0], [2, 1], [2 * big**2, 0], [2 * big, 0], [2, 1])
+    assert beside.mean_numerator.tolist() == [1e18, 0]
+    wide = Moments.from_sums([2, 2, 2], [0, 0, np.int64(0)], [4 * big, 0, np.int64(0)], [0, 0, 0], [0, 0, 0], [8 * big**2, 0, 0])
+    assert wide.mean_denominator.tolist() == [2e18, 0, 0]
+
+
+def test_faults_are_texts_where_there_is_no_row() -> None:
+    assert fault_texts({}, 0).dtype.kind == "U"
+    assert fault_texts({1: "lost"}, 2).tolist() == ["", "impossible sums: lost"]
+
+
 def test_a_fault_beside_units_is_refused() -> None:
-    with pytest.raises(ImpossibleMoments, match=r"row 0: a row with a fault has units \(found 2\)"):
-        Moments(*(np.array([x], dtype=np.float64) for x in (2, 0, 0, 0, 0, 0)), fault=np.array(["lost"]))  # type: ignore[arg-type]
+    with pytest.raises(ImpossibleMoments, match=r"row 1: a row with a fault has units \(found 1\)"):
+        build(n=[3, 1], fault=["", "lost"])
     with pytest.raises(RowsMismatch, match=r"fault \(2,\)"):
-        Moments(*(np.zeros(1) for _ in FIELDS), fault=np.array(["", ""]))  # type: ignore[arg-type]
+        build(**{name: [0.0] for name in FIELDS}, fault=["", ""])
+
+
+def test_numbers_and_faults_of_any_array_are_taken() -> None:
+    moments = build(mean_numerator=[10**30, 0], fault=np.array(["", "lost"], dtype=np.object_))
+    assert moments.mean_numerator.tolist() == [1e30, 0]
+    assert moments.fault.dtype.kind == "U"
 
 
 @settings(deadline=None)
@@ -249,6 +278,17 @@ def test_units_of_another_number_are_refused(values: dict[str, Any], words: str)
         Moments.from_units(**({"numerator": [1.0, 2.0]} | values))
 
 
+def test_one_unit_a_group_is_its_mean() -> None:
+    moments = Moments.from_units([3.7, -2.2], group=[1, 0], groups=2)
+    assert moments.mean_numerator.tolist() == [-2.2, 3.7]
+
+
+@pytest.mark.parametrize("kind", [np.bool_, np.int8, np.uint64, np.float32])
+def test_numbers_of_every_kind_are_taken(kind: type) -> None:
+    assert Moments.from_units(np.array([1, 0, 1], dtype=kind)).mean_numerator.tolist() == [pytest.approx(2 / 3)]
+    assert Moments.from_units([1.0], group=np.array([0], dtype=np.uint8)).n.tolist() == [1]
+
+
 @pytest.mark.parametrize("numerator", [[1e308, 1.7e308, -1e308], [1e200, -1e200]])
 def test_units_beyond_the_range_of_floats_are_refused(numerator: list[float]) -> None:
     with pytest.raises(ImpossibleMoments, match=r"row 0: \w+ is not finite"):
@@ -261,21 +301,27 @@ def test_sequences_of_different_length_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "fault"),
     [
-        ({"n": [3, -1]}, "n is no count"),
-        ({"n": [3, 2.5]}, "n is no count"),
-        ({"mean_numerator": [2.0, np.nan]}, "mean_numerator is not finite"),
-        ({"m2_numerator": [2.0, -1e-3]}, "m2_numerator is negative"),
-        ({"m2_denominator": [8.0, -1e-3]}, "m2_denominator is negative"),
-        ({"c2": [4.0001, 0.1]}, "Cauchy-Schwarz"),
-        ({"m2_numerator": [2.0, 1.0]}, "fewer than two units"),
-        ({"mean_denominator": [1.0, 1.0]}, "no unit, yet a mean"),
+        ({"n": [3, -1]}, "n is no count of units (found -1)"),
+        ({"n": [3, 2.5]}, "n is no count of units (found 2.5)"),
+        ({"mean_numerator": [2.0, np.nan]}, "mean_numerator is not finite (found nan)"),
+        ({"m2_numerator": [2.0, -1e-3]}, "m2_numerator is negative (found -0.001)"),
+        ({"m2_denominator": [8.0, -1e-3]}, "m2_denominator is negative (found -0.001)"),
+        (
+            {"n": [3, 3], "m2_numerator": [2.0, 2.0], "m2_denominator": [8.0, 8.0], "c2": [4.0, -4.0001]},
+            "c2 exceeds the Cauchy-Schwarz bound (found -4.0001)",
+        ),
+        ({"n": [3, 1], "m2_numerator": [2.0, 0.5]}, "fewer than two units, yet a spread in m2_numerator (found 0.5)"),
+        ({"n": [3, 1], "m2_denominator": [2.0, 0.5], "c2": [0, 0]}, "fewer than two units, yet a spread in m2_denominator (found 0.5)"),
+        ({"mean_numerator": [2.0, -0.5]}, "no unit, yet mean_numerator (found -0.5)"),
+        ({"mean_denominator": [1.0, 0.5]}, "no unit, yet mean_denominator (found 0.5)"),
     ],
 )
-def test_impossible_moments_are_refused(changes: dict[str, list[float]], words: str) -> None:
-    with pytest.raises(ImpossibleMoments, match=words):
+def test_impossible_moments_are_refused(changes: dict[str, list[float]], fault: str) -> None:
+    with pytest.raises(ImpossibleMoments) as caught:
         build(**changes)
+    assert str(caught.value).startswith(f"moments, row 1: {fault}; ")
 
 
 def test_rounding_at_the_cauchy_schwarz_bound_is_not_refused() -> None:
@@ -297,6 +343,13 @@ def test_moments_cannot_be_changed_and_do_not_alias_their_input() -> None:
         moments.n[0] = 7
     with pytest.raises(FrozenInstanceError):
         moments.n = n  # type: ignore[misc]
+
+
+def test_merging_two_halves_is_one_pass() -> None:
+    halves = moments_of([3, 5, 10], [1, 2, 6]), moments_of([30, 80], [9, 20])
+    merged, whole = halves[0] + halves[1], moments_of([3, 5, 10, 30, 80], [1, 2, 6, 9, 20])
+    for name in FIELDS:
+        assert getattr(merged, name) == pytest.approx(getattr(whole, name), rel=1e-14), name
 
 
 @settings(deadline=None)

@@ -129,7 +129,9 @@ def test_the_same_effect_everywhere_leaves_exactly_hc2() -> None:
     stratum, variant, above, _ = np.array(units, dtype=np.float64).T
     centred = stratum - stratum.mean()
     fit = sm.OLS(above, np.column_stack([np.ones(20), variant, centred, centred * variant])).fit(cov_type="HC2")
-    assert effect_of(adjust(units, 2)).standard_error[0] == pytest.approx(fit.bse[1], rel=1e-12)
+    a = adjust(units, 2)
+    assert effect_of(a).standard_error[0] == pytest.approx(fit.bse[1], rel=1e-12)
+    assert a.treatment.degrees_of_freedom[0] == pytest.approx(by_rows(units)["degrees_1"], rel=1e-12)
 
 
 @pytest.mark.parametrize("is_ratio", [False, True])
@@ -224,6 +226,8 @@ def test_a_lone_unit_takes_the_mean_square_of_its_variant() -> None:
     on_squares = [w[0] ** 2 / 4 + w[2] ** 2 / 2, w[1] ** 2 / 4 + w[2] ** 2 / 2]  # half of the mean of both is lent by each
     leaning = np.multiply(on_squares, squares)
     assert a.control.degrees_of_freedom[0] == pytest.approx(terms.sum() ** 2 / np.sum(leaning**2 / 3), rel=1e-9)
+    of_each = np.array([w[0] ** 2 * squares[0] / 4, w[1] ** 2 * squares[1] / 4, w[2] ** 2 * 36])
+    assert a.treatment.degrees_of_freedom[0] == pytest.approx(of_each.sum() ** 2 / np.sum(of_each**2 / [3, 3, 1]), rel=1e-9)
 
 
 def test_strata_of_lone_units_only_leave_the_plain_estimates() -> None:
@@ -255,7 +259,7 @@ def test_a_unit_of_measure_with_thirds_leaves_no_false_variance() -> None:
     [
         ([], ("fewer than two units", "fewer than two units")),
         ([(0, 0, 1, 1), (0, 1, 3, 1), (1, 1, 2, 1)], ("fewer than two units", "")),
-        ([(0, 0, 1, 0), (1, 0, 3, 0), (0, 1, 2, 1), (0, 1, 3, 1), (1, 1, 4, 1)], ("the denominator is zero", "")),
+        ([(0, 0, 1, 0), (0, 0, 3, 0), (1, 0, 3, 0), (0, 1, 2, 1), (0, 1, 3, 1), (1, 1, 4, 1)], ("the denominator is zero", "")),
     ],
 )
 def test_no_estimate_has_a_reason_and_the_other_side_stays(units: list[Unit], reasons: tuple[str, str]) -> None:
@@ -320,3 +324,5 @@ def test_strata_without_their_comparison_are_refused(comparison: list[int]) -> N
         post_stratify(*sides, comparison)
     with pytest.raises(RowsMismatch, match="treatment"):
         post_stratify(sides[0], sides[1].take([0]), [0, 0, 0, 0])
+    with pytest.raises(RowsMismatch, match="control"):
+        post_stratify(sides[0].take([0]), sides[1], [0, 0, 0, 0])

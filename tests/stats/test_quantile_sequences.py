@@ -76,10 +76,11 @@ def test_p_value_keeps_the_digits_of_its_tail() -> None:
     assert math.log(p) == pytest.approx(math.log((900 + rho) / rho) / 2 - z**2 * 900 / (900 + rho) / 2, rel=1e-9)
 
 
+@pytest.mark.filterwarnings("error")
 def test_rows_keep_their_own_plans_and_reasons() -> None:
     rows = Effects([5.0, np.nan, 5.0, 5.0], [1.0, np.nan, 1.0, 1e300], [9.0, np.nan, 9.0, 1.0], ["", "no observation", "", ""])
-    low, high = quantile_confidence_sequence(rows, [50, 50, 0, 2], [50, 50, 50, 10**6], [0.05, 0.05, 0.05, 0.01])
-    p = quantile_always_valid_p_value(rows, [50, 50, 0, 2], [50, 50, 50, 10**6], [0.05, 0.05, 0.05, 0.01])
+    low, high = quantile_confidence_sequence(rows, [50, 50, 0, 2], [50, 50, 50, 200], [0.05, 0.05, 0.05, 0.01])
+    p = quantile_always_valid_p_value(rows, [50, 50, 0, 2], [50, 50, 50, 200], [0.05, 0.05, 0.05, 0.01])
     assert [low[3], high[3]] == [-math.inf, math.inf]
     assert np.isnan([low[1:3], high[1:3], p[1:3]]).all()
     assert low[0] == quantile_confidence_sequence(effects(5, 1, 9), [50], [50], 0.05)[0][0]

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 
 from splitmile.analysis.effects import FEW_UNITS, compute_effects
+from splitmile.analysis.interactions import find_interactions, read_cells
 from splitmile.analysis.moments import MomentSums, UnitValues
 from splitmile.analysis.outlook import foresee
 from splitmile.analysis.sample_ratio import ExposureCount, check_sample_ratio, daily_units
@@ -52,6 +53,9 @@ def analyze_experiment(warehouse: Warehouse, settings: Settings, plan: Plan, as_
     ]
     units = _units_of_ratios(warehouse, plan, as_of) if any(row.units < FEW_UNITS for row in sums) else {}
     scorecard = compute_scorecard(plan, as_of, sums, exposures, settings.trust, revision, units=units)
+    if scorecard.has_ended:
+        # Every pair of experiments is joined by unit, which is too much for every day; and the test is one for a single look.
+        scorecard = replace(scorecard, interactions=find_interactions(plan, read_cells(warehouse, plan, as_of)))
     _keep(warehouse, scorecard)
     return scorecard
 

@@ -90,6 +90,4 @@ def _bootstrapped(numerator: Floats, denominator: Floats, is_treated: Bools, see
     """Clusters as rows weighted by their size, which is the regression of the rows on the treatment."""
     root = np.sqrt(denominator)
     design = np.column_stack([root, root * is_treated])
-    return wild_cluster_bootstrap(
-        design, numerator / root, np.arange(root.size), coefficient=1, draws=BOOTSTRAP_RESAMPLES, seed=seed
-    )
+    return wild_cluster_bootstrap(design, numerator / root, np.arange(root.size), coefficient=1, draws=BOOTSTRAP_RESAMPLES, seed=seed)

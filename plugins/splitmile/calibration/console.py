@@ -13,7 +13,8 @@ def print_calibration(console: Console, calibration: Calibration) -> None:
     """Print every figure, those outside their 99 % band marked ▲ or ▼."""
     console.print(f"[bold]{calibration.feed}[/bold]: {calibration.about}", highlight=False)
     console.print(
-        f"{calibration.units:,} units, {calibration.rows:,} rows, {calibration.draws:,} random splits, seed {calibration.seed}", highlight=False
+        f"{calibration.units:,} units, {calibration.rows:,} rows, {calibration.draws:,} random splits, seed {calibration.seed}",
+        highlight=False,
     )
     for each in tables(calibration):
         table = Table(title=each.title, title_justify="left")

@@ -50,7 +50,7 @@ def days_since_arrival(feed: Feed) -> tuple[Floats, Floats, Bools]:
     numerator = np.bincount(cell, feed.value[is_used], minlength=feed.units * days).reshape(-1, days)
     denominator = np.bincount(cell, minlength=feed.units * days).reshape(-1, days).astype(np.float64)
     is_watched = arrival + days <= feed.looks
-    return numerator[is_watched], denominator[is_watched], is_watched
+    return numerator[is_watched].astype(np.float64), denominator[is_watched], is_watched
 
 
 def _heterogeneity(sums: UnitSums, treated: Bools) -> Floats:
@@ -58,8 +58,8 @@ def _heterogeneity(sums: UnitSums, treated: Bools) -> Floats:
     effects = absolute_effect(control, treatment)
     shape = (len(treated), -1)
     smaller_arm = np.minimum(control.n, treatment.n).reshape(shape)
-    table = (part.reshape(shape) for part in (effects.estimate, effects.standard_error, effects.degrees_of_freedom))
-    return heterogeneity(*table, smaller_arm, least_units=_LEAST_UNITS).p_value
+    change, error, freedom = (part.reshape(shape) for part in (effects.estimate, effects.standard_error, effects.degrees_of_freedom))
+    return heterogeneity(change, error, freedom, smaller_arm, least_units=_LEAST_UNITS).p_value
 
 
 def _novelty(numerator: Floats, denominator: Floats, is_watched: Bools, treated: Bools) -> Floats:

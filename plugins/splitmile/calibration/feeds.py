@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from splitmile.errors import StatisticsError
 from splitmile.simulate import City
 from splitmile.simulate.flights import read_flights
+from splitmile.workbench.columns import read_columns
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -86,9 +88,10 @@ class Feed:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be split."""
-        if self.units < _LEAST_UNITS or np.ptp(self.value) == 0:
+        if self.units < _LEAST_UNITS or self.value.min() == self.value.max():
+            low, high = (self.value.min(), self.value.max()) if self.value.size else (np.nan, np.nan)
             raise FeedTooSmall(
-                f"{self.name}: {self.units} units and values from {self.value.min(initial=np.nan):g} to {self.value.max(initial=np.nan):g}; "
+                f"{self.name}: {self.units} units and values from {low:g} to {high:g}; "
                 f"calibration needs at least {_LEAST_UNITS} units and values that differ"
             )
 
@@ -100,7 +103,7 @@ class Feed:
     @property
     def numerator(self) -> Floats:
         """Sum of each unit's values, shape (units,)."""
-        return np.bincount(self.unit, self.value, minlength=self.units)
+        return np.bincount(self.unit, self.value, minlength=self.units).astype(np.float64)
 
     @property
     def denominator(self) -> Floats:
@@ -155,6 +158,67 @@ def flights_feed() -> Feed:
     )
 
 
+def file_feed(path: Path, *, unit: str, value: str, covariate: str | None = None, day: str | None = None) -> Feed:
+    """Rows of a CSV or Parquet file, such as a company's own deliveries of some weeks without an experiment.
+
+    Rows without a unit or a value are left out.
+
+    Args:
+        path: The file.
+        unit: Column that names the unit: a courier, a store, a customer.
+        value: Column with the number to measure.
+        covariate: Column with a number that was known before; its mean over the unit's rows counts. Rows without it are
+            left out of the covariate only.
+        day: Column with the day, as a number or as text that sorts by time (2026-03-01). Without it, units arrive evenly in the
+            order of the file over 60 looks. With it and without a covariate, the first quarter of the days is the time
+            before the experiment.
+
+    Raises:
+        FileInvalid: The file cannot be read, or a value is no number.
+        OptionInvalid: A column is not there.
+        FeedTooSmall: Too few units, or all values are the same.
+    """
+    numbers = [value] if covariate is None else [value, covariate]
+    table = read_columns(path, labels=[unit] if day is None else [unit, day], numbers=numbers)
+    is_row = (table.labels[unit].codes >= 0) & ~np.isnan(table.numbers[value])
+    if day is not None:
+        is_row &= table.labels[day].codes >= 0
+    code = pd.Series(table.labels[unit].codes[is_row])
+    values = pd.Series(table.numbers[value][is_row])
+    if day is None:
+        look = _even_looks(code)
+    else:
+        look = pd.Series(_ranks(table.labels[day].names)[table.labels[day].codes[is_row]])
+        if covariate is None:
+            look -= (int(look.max()) + 1) // 4
+    feed = _feed(
+        path.name, f"Column {value!r} of {path.name} by {unit!r}.", unit=code, value=values, minute=look * _MINUTES_A_DAY, zone=None
+    )
+    if covariate is None:
+        return feed
+    before = table.numbers[covariate][is_row]
+    is_known = ~np.isnan(before)
+    members = np.unique(code)
+    place = np.searchsorted(members, code[is_known])
+    known = np.bincount(place, minlength=feed.units).astype(np.float64)
+    mean: Floats = np.divide(np.bincount(place, before[is_known], minlength=feed.units), known, out=np.zeros(feed.units), where=known > 0)
+    covariates = Covariates(mean, np.where(known > 0, 1.0, 0.0))
+    return replace(feed, covariates=covariates, stratum=strata(covariates))
+
+
+def _even_looks(unit: pd.Series) -> pd.Series:
+    """The look at which each row's unit arrives, evenly over the run in the order of the rows."""
+    order, names = pd.factorize(unit)
+    return pd.Series(order * LOOKS // max(len(names), 1))
+
+
+def _ranks(names: tuple[str, ...]) -> Integers:
+    """The place of each name in their order: of numbers where all are numbers, of text otherwise."""
+    as_numbers = pd.to_numeric(pd.Series(names), errors="coerce")
+    keys = np.asarray(names) if as_numbers.isna().any() else as_numbers.to_numpy(np.float64)
+    return np.unique(keys, return_inverse=True)[1].astype(np.int64)
+
+
 def _minutes(instants: pd.Series, start: pd.Timestamp) -> pd.Series:
     minutes: pd.Series = (instants - start) // pd.Timedelta(minutes=1)
     return minutes
@@ -172,7 +236,7 @@ def _feed(name: str, about: str, *, unit: pd.Series, value: pd.Series, minute: p
     covariates = None
     if found.any():
         covariates = Covariates(
-            np.bincount(known[found], values[before][found], minlength=len(names)),
+            np.bincount(known[found], values[before][found], minlength=len(names)).astype(np.float64),
             np.bincount(known[found], minlength=len(names)).astype(np.float64),
         )
     places = None if zone is None else Places(zone.to_numpy(np.int64)[is_run], minute.to_numpy(np.int64)[is_run])

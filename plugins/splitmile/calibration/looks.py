@@ -114,8 +114,8 @@ def _fieller_sequence(control: CentredSums, treatment: CentredSums, alpha: float
     ones = np.where(is_tested, 1.0, np.nan)
     _, multiple = confidence_sequence(np.zeros(ones.size), ones, control.n + treatment.n, planned_n, alpha)
     level = 2 * stats.t.sf(np.where(is_tested, multiple, 1.0), np.where(is_tested, absolute.degrees_of_freedom, 1.0))
-    arms = (arm.ratio_of(_NUMERATOR, _DENOMINATOR) for arm in (control, treatment))
-    low, high = fieller_interval(*arms, np.maximum(level, np.finfo(np.float64).tiny))
+    c, t = (arm.ratio_of(_NUMERATOR, _DENOMINATOR) for arm in (control, treatment))
+    low, high = fieller_interval(c, t, np.maximum(level, np.finfo(np.float64).tiny))
     return np.where(is_tested, low, np.nan), np.where(is_tested, high, np.nan)
 
 
@@ -132,7 +132,8 @@ def sequential_trials(feed: Feed, draws: int, seed: int) -> tuple[Trial, ...]:
             for effect in EFFECTS:
                 low, high = method.interval(control, untreated.scaled(_NUMERATOR, 1 + effect), COVERAGE_ALPHA, feed.units)
                 truth = np.tile(method.truth(so_far, effect), len(treated))
-                covered[name][effect].append(1.0 - ((low > truth) | (high < truth)).reshape(shape).any(axis=1))
+                is_missed = ((low > truth) | (high < truth)).reshape(shape)
+                covered[name][effect].append(np.asarray(~is_missed.any(axis=1), dtype=np.float64))
             for level in LEVELS:
                 low, high = method.interval(control, untreated, level, feed.units)
                 rejections[name][level].append(first_look(((low > 0) | (high < 0)).reshape(shape)))

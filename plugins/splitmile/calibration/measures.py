@@ -80,8 +80,7 @@ def band(chance: float, draws: int) -> tuple[float, float]:
         (0.038, 0.063)
     """
     tail = (1 - BAND) / 2
-    low, high = stats.binom.ppf([tail, 1 - tail], draws, chance) / draws
-    return float(low), float(high)
+    return float(stats.binom.ppf(tail, draws, chance)) / draws, float(stats.binom.isf(tail, draws, chance)) / draws
 
 
 def measurements(feed: str, trials: Iterable[Trial]) -> tuple[Measurement, ...]:
@@ -110,6 +109,4 @@ def _measured(feed: str, trial: Trial) -> Iterator[Measurement]:
             yield Measurement(feed, trial.method, Measure.coverage, effect, float(known.mean()), low, 1.0, known.size, *common)
     for level, first in trial.first_rejection.items():
         _, high = band(level, first.size)
-        yield Measurement(
-            feed, trial.method, Measure.ever_rejected, level, float(np.mean(first != NEVER)), 0.0, high, first.size, *common
-        )
+        yield Measurement(feed, trial.method, Measure.ever_rejected, level, float(np.mean(first != NEVER)), 0.0, high, first.size, *common)

@@ -18,9 +18,9 @@ _EVENT_SHARE = 0.25
 def unit_values(feed: Feed, effect: float = 0.0) -> Floats:
     """One row a unit, where the treatment multiplies every value by 1 + effect; shape (units, 7).
 
-    The columns: sum of values, number of rows, the same two of before (0 where nothing is known), whether the unit has the event,
-    the sum of squares, and whether anything is known of before. The event is that the unit's own mean lies in the top quarter; a treatment gives it to
-    more units, those next in order.
+    The columns: sum of values, number of rows, the same two of before (0 where nothing is known), whether the unit has the
+    event, the sum of squares, and whether anything is known of before. The event is that the unit's own mean lies in the
+    top quarter; a treatment gives it to more units, those next in order.
     """
     numerator, denominator = feed.numerator, feed.denominator
     covariates = (np.zeros(feed.units),) * 2 if feed.covariates is None else (feed.covariates.numerator, feed.covariates.denominator)

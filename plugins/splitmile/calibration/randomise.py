@@ -85,7 +85,9 @@ class CentredSums:
         """Moments of a metric, a mean where `denominator` is None, together with its covariate."""
         metric = self.mean_of(numerator) if denominator is None else self.ratio_of(numerator, denominator)
         none = np.zeros(self.n.size)
-        below = (none, none) if denominator is None else (self.second[:, denominator, before], self.second[:, denominator, before_denominator])
+        below = (
+            (none, none) if denominator is None else (self.second[:, denominator, before], self.second[:, denominator, before_denominator])
+        )
         above = (self.second[:, numerator, before], self.second[:, numerator, before_denominator])
         return CovariateMoments(metric, self.ratio_of(before, before_denominator), *above, *below)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 
-from splitmile.calibration.feeds import Feed, Floats
+from splitmile.calibration.feeds import Feed, Floats, Places
 from splitmile.calibration.outcomes import EFFECTS
 from splitmile.calibration.trials import COVERAGE_ALPHA, Tally, Trial
 from splitmile.stats.switchback import hajek, switchback_regression
@@ -33,11 +35,11 @@ def switchback_trials(feed: Feed, draws: int, seed: int) -> tuple[Trial, ...]:
     """
     if feed.places is None:
         return ()
-    numerator, denominator = window_sums(feed)
+    numerator, denominator = window_sums(feed.places, feed.value, min(_DAYS, feed.looks))
     zones, windows = numerator.shape
     design = SwitchbackDesign(
         tuple(f"zone {zone + 1}" for zone in range(zones)),
-        "2026-01-01T00:00Z",  # any start: hours are counted from the feed's own midnight
+        datetime(2026, 1, 1, tzinfo=UTC),  # any start: hours are counted from the feed's own midnight
         _WINDOW_MINUTES,
         windows,
         seed=seed,
@@ -50,20 +52,20 @@ def switchback_trials(feed: Feed, draws: int, seed: int) -> tuple[Trial, ...]:
     return tally.trials(notes=dict.fromkeys(tally.methods, note))
 
 
-def window_sums(feed: Feed) -> tuple[Floats, Floats]:
+def window_sums(places: Places, value: Floats, days: int) -> tuple[Floats, Floats]:
     """Sum of values and number of rows of the busiest zones in each window, shape (zones, windows)."""
-    assert feed.places is not None
-    windows = min(_DAYS, feed.looks) * 1440 // _WINDOW_MINUTES
-    rows_of_zone = np.bincount(feed.places.zone)
+    windows = days * 1440 // _WINDOW_MINUTES
+    rows_of_zone = np.bincount(places.zone)
     busiest = np.argsort(-rows_of_zone, kind="stable")[:_MOST_ZONES]
     row = np.full(rows_of_zone.size, -1)
     row[busiest] = np.arange(busiest.size)
-    zone, window = row[feed.places.zone], feed.places.minute // _WINDOW_MINUTES
+    zone, window = row[places.zone], places.minute // _WINDOW_MINUTES
     is_used = (zone >= 0) & (window < windows)
     cell = zone[is_used] * windows + window[is_used]
     shape = (busiest.size, windows)
-    numerator = np.bincount(cell, feed.value[is_used], minlength=shape[0] * windows)
-    return numerator.reshape(shape), np.bincount(cell, minlength=shape[0] * windows).reshape(shape).astype(np.float64)
+    cells = shape[0] * shape[1]
+    numerator, rows = np.bincount(cell, value[is_used], minlength=cells), np.bincount(cell, minlength=cells)
+    return numerator.reshape(shape).astype(np.float64), rows.reshape(shape).astype(np.float64)
 
 
 def _try(tally: Tally, design: SwitchbackDesign, arms: ArmArray, sums: tuple[Floats, Floats], *, seed: int) -> None:

@@ -93,4 +93,3 @@ def first_look(rejected: Bools) -> Integers:
         rejected: Shape (draws, looks).
     """
     return np.where(rejected.any(axis=1), rejected.argmax(axis=1), NEVER)
-

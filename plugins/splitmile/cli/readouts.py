@@ -107,12 +107,13 @@ def split_lines(variants: Sequence[ArmCount], srm: SampleRatio) -> Iterable[Text
         for arm in variants
     )
     p_value = srm.p_value if srm.sequential_p_value is None else srm.sequential_p_value
-    tail = f"{p_words(p_value)}" if p_value is not None else "no test is possible"
     if srm.is_mismatch:
-        yield Text(f"SAMPLE RATIO MISMATCH: {counts}; {tail}.", "bold red")
+        yield Text(f"SAMPLE RATIO MISMATCH: {counts}; {p_words(p_value)}.", "bold red")
         yield Text("The variants did not get the units they should have. Do not read the effects until the cause is found.", "bold red")
+    elif p_value is None:
+        yield Text(f"The split cannot be tested: {counts}.")
     else:
-        yield Text(f"The split is as planned: {counts}; {tail}.")
+        yield Text(f"The split is as planned: {counts}; {p_words(p_value)}.")
 
 
 def left_out_line(entry: LeftOut) -> str:

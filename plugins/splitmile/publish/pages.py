@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -16,9 +15,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from splitmile.errors import PublishFailed
-from splitmile.publish import charts, figures, story
+from splitmile.publish import charts, figures, rows, story
 from splitmile.results.catalogue import Catalogue
-from splitmile.results.types import Decision, Digest, Effect, EffectCourse, ExperimentNews, Interval, Outlook, Scorecard
+from splitmile.results.types import Decision, Digest, Effect, ExperimentNews, Interval, Scorecard
 from splitmile.settings import Language
 
 _log = logging.getLogger(__name__)
@@ -30,80 +29,13 @@ _VIEW_COLUMNS = ("chance", "loss", "credible", "variance_removed", "unadjusted",
 
 
 @dataclass(frozen=True, slots=True)
-class EffectRow:
-    """One row of the effects table, every figure as shown.
-
-    Attributes:
-        anytime, fixed: Interval of the relative effect; `anytime_p` and `fixed_p` its p-value.
-        adjusted_p: Of the inference that counts; empty for guardrails, which are not adjusted.
-        bar: The relative effect as drawn.
-        no_relative: Why there is no relative effect; empty where there is one.
-    """
-
-    effect: Effect
-    control_value: str
-    treatment_value: str
-    difference: str
-    relative: str
-    no_relative: str
-    anytime: str
-    anytime_p: str
-    fixed: str
-    fixed_p: str
-    adjusted_p: str
-    finding: str
-    tone: str
-    bar: charts.ForestBar | None
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """One effect over time: the drawing for wide screens, the one for phones, and the days as a table."""
-
-    effect: Effect
-    wide: charts.CourseChart
-    narrow: charts.CourseChart
-    days: tuple[tuple[str, str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OtherView:
-    """One effect another way, every figure as shown; empty where there is none.
-
-    Attributes:
-        chance, loss, credible: The Bayesian view.
-        variance_removed, unadjusted: What a covariate did.
-        safe_p: Of the guardrail's test against its margin.
-    """
-
-    effect: Effect
-    chance: str
-    loss: str
-    credible: str
-    variance_removed: str
-    unadjusted: str
-    safe_p: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutlookRow:
-    """What one primary metric waits for, every figure as shown."""
-
-    effect: Effect
-    matters: str
-    needed: str
-    to_go: str
-    detectable: str
-
-
-@dataclass(frozen=True, slots=True)
 class IndexEntry:
     """One experiment in the index."""
 
     story: story.Story
     card: Scorecard
     page: str
-    row: EffectRow | None
+    row: rows.EffectRow | None
     more_effects: int
     days_run: int
     days_planned: int
@@ -173,7 +105,7 @@ def index_html(digest: Digest) -> str:
                 story=story.tell(news, digest.language),
                 card=card,
                 page=page_name(card.experiment_id),
-                row=_row(effect, card, axis, digest.language) if effect else None,
+                row=rows.effect_row(effect, card, axis, digest.language) if effect else None,
                 more_effects=max(0, len(story.primary_effects(card)) - 1),
                 days_run=run,
                 days_planned=planned,
@@ -196,8 +128,8 @@ def scorecard_html(news: ExperimentNews, digest: Digest) -> str:
     effects = card.effects if is_valid else ()
     shown = [(e, e.counting(has_ended=card.has_ended).relative) for e in effects]
     axis = charts.forest_axis(shown)
-    rows = [_row(effect, card, axis, language) for effect in effects]
-    views = [_other_view(effect, language) for effect in effects if effect.bayesian or effect.covariate]
+    shown_rows = [rows.effect_row(effect, card, axis, language) for effect in effects]
+    views = [rows.other_view(effect, language) for effect in effects if effect.bayesian or effect.covariate]
     run, planned = story.days(card)
     return render(
         "scorecard.html",
@@ -205,15 +137,15 @@ def scorecard_html(news: ExperimentNews, digest: Digest) -> str:
         digest=digest,
         card=card,
         story=story.tell(news, language),
-        reasons=story.reasons(card, language),
+        reasons=(*story.reasons(card, language), *(story.interactions(card, language) if is_valid else ())),
         is_valid=is_valid,
         axis=axis,
-        rows=[row for row in rows if row.effect.segment == "all"],
-        segment_rows=[row for row in rows if row.effect.segment != "all"],
+        rows=[row for row in shown_rows if row.effect.segment == "all"],
+        segment_rows=[row for row in shown_rows if row.effect.segment != "all"],
         views=views,
         view_columns=[name for name in _VIEW_COLUMNS if any(getattr(view, name) for view in views)],
-        outlook=_outlook(card) if is_valid else (),
-        courses=_courses(news, language) if is_valid else (),
+        outlook=rows.outlook_rows(card) if is_valid else (),
+        courses=rows.courses_of(news, language) if is_valid else (),
         warnings=[w for w in digest.warnings if w.subject == card.experiment_id],
         other_warnings=sum(w.subject != card.experiment_id for w in digest.warnings),
         restated=[story.restated(r, digest) for r in digest.restatements if r.experiment_id == card.experiment_id],
@@ -236,95 +168,12 @@ def render(template: str, language: Language, **values: object) -> str:
     return _environment().get_template(template).render(t=say, count=count, words=words, **values)
 
 
-def _row(effect: Effect, card: Scorecard, axis: charts.ForestAxis, language: Language) -> EffectRow:
-    now = effect.counting(has_ended=card.has_ended)
-    sequential, words = effect.sequential, Catalogue(language)
-    why = effect.relative.reason or effect.absolute.reason
-    return EffectRow(
-        effect=effect,
-        control_value=figures.value(effect, effect.control_value, now.absolute),
-        treatment_value=figures.value(effect, effect.treatment_value, now.absolute),
-        difference=figures.difference(effect, now.absolute, language),
-        relative=figures.percent_change(effect.relative.estimate),
-        no_relative="" if effect.relative.estimate is not None else words.why(why) if why else words("effect.none"),
-        anytime=figures.interval_change(sequential.relative_interval if sequential else None, language),
-        anytime_p=figures.p_value(sequential.p_value if sequential else None),
-        fixed=figures.interval_change(effect.relative.interval, language),
-        fixed_p=figures.p_value(effect.absolute.p_value),
-        adjusted_p="" if effect.p_value_adjusted is None else figures.p_value(effect.p_value_adjusted),
-        finding=story.finding(effect, language, has_ended=card.has_ended),
-        tone=charts.tone(effect),
-        bar=charts.forest_bar(effect, now.relative, axis, language),
-    )
-
-
-def _other_view(effect: Effect, language: Language) -> OtherView:
-    view, covariate, guardrail = effect.bayesian, effect.covariate, effect.non_inferiority
-    unadjusted = covariate.unadjusted if covariate else None
-    return OtherView(
-        effect=effect,
-        chance=figures.chance(view.chance_to_beat_control) if view else "",
-        loss=figures.loss(view.expected_loss) if view else "",
-        credible=figures.interval_change(view.interval, language) if view else "",
-        variance_removed=figures.share(covariate.variance_removed) if covariate else "",
-        unadjusted=figures.relative(unadjusted.estimate, unadjusted.interval, language) if unadjusted else "",
-        safe_p=figures.p_value(guardrail.p_value) if guardrail else "",
-    )
-
-
-def _outlook(card: Scorecard) -> tuple[OutlookRow, ...]:
-    effects = {(effect.metric, effect.treatment): effect for effect in story.primary_effects(card)}
-    return tuple(_outlook_row(planned, effects[planned.metric, planned.treatment]) for planned in card.planning)
-
-
-def _outlook_row(planned: Outlook, effect: Effect) -> OutlookRow:
-    return OutlookRow(
-        effect=effect,
-        matters=figures.share(planned.minimum_effect),
-        needed=figures.NO_FIGURE if planned.units_needed is None else f"{planned.units_needed:,}",
-        to_go=figures.NO_FIGURE if planned.days_to_go is None else f"{planned.days_to_go:,}",
-        detectable=figures.share(planned.detectable_effect),
-    )
-
-
 def _first_effect(card: Scorecard) -> tuple[Effect | None, Interval | None]:
     """The first primary effect with the interval that counts; none where the numbers must not be read."""
     effect = next(iter(story.primary_effects(card)), None)
     if effect is None or card.verdict.decision is Decision.invalid:
         return None, None
     return effect, effect.counting(has_ended=card.has_ended).relative
-
-
-def _courses(news: ExperimentNews, language: Language) -> tuple[Course, ...]:
-    """Charts of all courses that have an effect and at least one estimate; the primary ones first and larger."""
-    made = []
-    for course in news.courses:
-        effect = _effect_of(course, news.scorecard.effects)
-        if effect is None or all(p.relative_estimate is None for p in course.points):
-            continue
-        size = 1190.0, 330.0
-        if effect.role != "primary":
-            size = 560.0, 230.0
-        made.append(
-            Course(
-                effect=effect,
-                wide=charts.course_chart(course, effect, news.scorecard, width=size[0], height=size[1], language=language),
-                narrow=charts.course_chart(course, effect, news.scorecard, width=360.0, height=240.0, language=language),
-                days=tuple(
-                    (
-                        p.as_of_date.isoformat(),
-                        figures.percent_change(p.relative_estimate),
-                        figures.interval_change(p.relative_interval, language),
-                    )
-                    for p in reversed(course.points)
-                ),
-            )
-        )
-    return tuple(sorted(made, key=lambda c: c.effect.role != "primary"))
-
-
-def _effect_of(course: EffectCourse, effects: Sequence[Effect]) -> Effect | None:
-    return next((e for e in effects if (e.metric, e.treatment, e.segment) == (course.metric, course.treatment, "all")), None)
 
 
 def _as_of(path: Path) -> date | None:

@@ -208,6 +208,21 @@ def to_go(planned: Outlook, card: Scorecard, language: Language = "en") -> str:
     return words.count("outlook.days", planned.days_to_go, effect=effect)
 
 
+def interactions(card: Scorecard, language: Language = "en") -> tuple[str, ...]:
+    """The effects that depend on another experiment, in words."""
+    effects = {(effect.metric, effect.treatment): effect for effect in primary_effects(card)}
+    return tuple(
+        Catalogue(language)(
+            "interaction",
+            effect=label(effects[found.metric, found.treatment], language),
+            other=found.other_experiment,
+            treatment=found.other_treatment,
+            difference=figures.change(found.difference, found.interval, effects[found.metric, found.treatment].display_unit, language),
+        )
+        for found in card.interactions
+    )
+
+
 def days(card: Scorecard) -> tuple[int, int]:
     """Days run, at most the planned ones, and days planned."""
     planned = (card.end_date - card.start_date).days + 1
@@ -256,15 +271,14 @@ def _line(effect: Effect, language: Language, *, has_ended: bool) -> EffectLine:
 
 def _guarded(effect: Effect, words: Catalogue) -> str:
     """Whether a guardrail is shown to be safe, which is more than not having found any harm."""
-    if effect.non_inferiority is None or effect.margin is None:
-        return words("finding.no_harm_found")
-    return words("finding.safe" if effect.non_inferiority.is_safe else "finding.unproven", margin=figures.share(effect.margin))
+    is_safe = effect.non_inferiority is not None and effect.non_inferiority.is_safe
+    return words("finding.safe" if is_safe else "finding.unproven", margin=figures.share(effect.margin))
 
 
 def _concerns(card: Scorecard, language: Language) -> tuple[str, ...]:
     if card.verdict.decision is not Decision.invalid:
         told = [r for r in card.verdict.reasons if r.code in _HARM and not _is_shown(r, card)]
-        return tuple(figures.typographic(say(r, card, language)) for r in told)
+        return (*(figures.typographic(say(r, card, language)) for r in told), *interactions(card, language))
     sentences = tuple(figures.typographic(say(r, card, language)) for r in card.verdict.reasons if r.code in _TRUST)
     return sentences or (Catalogue(language)("reason.unknown"),)
 

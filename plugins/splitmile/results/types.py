@@ -319,6 +319,27 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
+class Interaction:
+    """An effect that depends on another experiment which units are in at the same time.
+
+    Attributes:
+        metric, treatment: The primary effect.
+        other_experiment, other_treatment: What it depends on.
+        difference: The effect among units of the other treatment less that among units of the other control, in the metric's unit.
+        interval: Fixed-horizon, of the difference, at the experiment's level.
+        p_value_adjusted: Holm over all pairs of treatments and primary metrics.
+    """
+
+    metric: str
+    treatment: str
+    other_experiment: str
+    other_treatment: str
+    difference: float
+    interval: Interval
+    p_value_adjusted: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """One reason of a verdict, as data."""
 
@@ -349,6 +370,7 @@ class Scorecard:
         srm: The check for a sample ratio mismatch.
         effects: In the plan's order of metrics, and of treatments within.
         planning: One entry a primary metric and treatment while the experiment runs; empty afterwards.
+        interactions: Effects that depend on another experiment, found at the planned end; empty before, and where there is none.
         slack_channel: Channel of this experiment, where it has its own.
         revision: Git revision of the registry.
         schema_version: Version of this shape.
@@ -371,6 +393,7 @@ class Scorecard:
     effects: tuple[Effect, ...]
     verdict: Verdict
     planning: tuple[Outlook, ...] = ()
+    interactions: tuple[Interaction, ...] = ()
     slack_channel: str | None = None
     revision: str = "unknown"
     schema_version: int = SCHEMA_VERSION

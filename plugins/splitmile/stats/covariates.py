@@ -206,7 +206,7 @@ class CovariateMoments:
     def __add__(self, other: Self) -> Self:
         """Moments of both sets of units together, row by row, as `Moments` are added."""
         metric, covariate = self.metric + other.metric, self.covariate + other.covariate
-        weight = self.metric.n * other.metric.n / np.maximum(metric.n, 1)
+        weight = self.metric.n * (other.metric.n / np.maximum(metric.n, 1))
         steps = (
             other.metric.mean_numerator - self.metric.mean_numerator,
             other.metric.mean_denominator - self.metric.mean_denominator,

@@ -223,7 +223,7 @@ def fieller_interval(
     leading = c.value**2 - critical * c.variance
     is_bounded = (leading > 0) & ~_is_all_zero(c, t)
     # t²·(V_T·(R_C² − t²·V_C) + V_C·R_T² − 2·R_T·R_C·W + t²·W²), without W a sum of positive parts wherever the interval is bounded.
-    squares = t.variance * np.where(is_bounded, leading, 0.0) + c.variance * t.value**2
+    squares = t.variance * leading + c.variance * t.value**2
     squares = squares - 2 * t.value * c.value * shared + critical * shared**2
     root = np.sqrt(critical * np.maximum(squares, 0.0))
     centre, divisor = t.value * c.value - critical * shared, np.where(is_bounded, leading, np.nan)

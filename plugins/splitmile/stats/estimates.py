@@ -122,6 +122,6 @@ def estimate(moments: Moments) -> Estimates:
     ratio = moments.mean_numerator / denominator
     squares = moments.m2_numerator + ratio**2 * moments.m2_denominator
     residual = squares - 2 * ratio * moments.c2
-    residual = np.where(residual > CANCELLATION * squares, residual, 0.0).astype(np.float64)
-    variance = quotients(residual, n * (n - 1.0)) / denominator**2
+    spread = np.where(residual > CANCELLATION * squares, residual, 0.0)
+    variance = quotients(spread, n * (n - 1.0)) / denominator**2
     return Estimates(n, ratio, variance, np.where(is_estimated, n - 1.0, np.nan), reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
@@ -13,7 +14,7 @@ from splitmile.errors import StatisticsError
 from splitmile.stats.inputs import FloatArray, IntArray, ProbabilityOutOfRange, counts, frozen, require_same_rows
 
 # Beyond this, whole numbers share a float, and two values could fall together.
-_LARGEST_INTEGER = 2**53
+_LARGEST = 2**53
 
 
 class HistogramInvalid(StatisticsError):
@@ -27,14 +28,14 @@ class Histogram:
     Additive over days, zones and parts of a table, and exact: no binning, no sketch.
 
     Attributes:
-        values: Observed values in the metric's own unit, finite, strictly increasing.
+        values: Observed values in the metric's own unit, strictly increasing.
         counts: Observations of each value, ≥ 1.
         censored: Observations known only to exceed every value, as the delivery time of an order that never arrived.
             They stand above all values. 0 where the metric has none, or where the question is about delivered orders only.
 
     Raises:
         RowsMismatch: Values and counts do not have one shape.
-        HistogramInvalid: A value is not finite, not a number or an integer beyond 2⁵³, or the values do not increase.
+        HistogramInvalid: A value is no number within ±2⁵³, or the values do not increase.
         CountsInvalid: A count is not whole or below 1, or `censored` is not whole or negative.
 
     Example:
@@ -64,7 +65,7 @@ class Histogram:
         """Sort and count observations, integers or floats, shape (observations,).
 
         Raises:
-            HistogramInvalid: A value is not finite, not a number or an integer beyond 2⁵³.
+            HistogramInvalid: A value is no number within ±2⁵³.
             CountsInvalid: `censored` is not whole or negative.
         """
         distinct, held = np.unique(_observations(values), return_counts=True)
@@ -90,7 +91,7 @@ class Histogram:
     @property
     def censored_share(self) -> float:
         """Share of all observations that is censored; NaN without observations."""
-        return self.censored / self.n if self.n else float("nan")
+        return self.censored / self.n if self.n else math.nan
 
     def cumulative(self) -> IntArray:
         """Observations at or below each value, shape (values,)."""
@@ -124,7 +125,7 @@ def quantile(histogram: Histogram, q: float) -> float:
     """
     rank = quantile_rank(histogram.n, q)
     if rank < 1 or rank > histogram.observed:
-        return float("nan")
+        return math.nan
     return float(histogram.values[np.searchsorted(histogram.cumulative(), rank)])
 
 
@@ -145,11 +146,9 @@ def quantile_rank(n: int, q: float) -> int:
 
 def _observations(values: ArrayLike) -> FloatArray:
     array = np.asarray(values)
-    if array.size and array.dtype.kind not in "iuf":
+    if array.size and array.dtype.kind not in ("i", "u", "f"):
         raise HistogramInvalid(f"the observations are an array of {array.dtype}, expected numbers")
-    is_value = np.isfinite(array) if array.dtype.kind == "f" else (array <= _LARGEST_INTEGER) & (array >= -_LARGEST_INTEGER)
+    is_value = (array >= -_LARGEST) & (array <= _LARGEST)
     if not np.all(is_value):
-        raise HistogramInvalid(
-            f"observed {array[~is_value][0]}, expected a finite number no integer of which is beyond 2⁵³; count missing ones as censored"
-        )
+        raise HistogramInvalid(f"observed {array[~is_value][0]}, expected a number within ±2⁵³; count a missing one as censored")
     return array.astype(np.float64)

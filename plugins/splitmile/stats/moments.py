@@ -68,10 +68,10 @@ class Moments:
             _refuse(given[name] < 0, f"{name} is negative", given[name])
         bound = np.sqrt(given["m2_numerator"]) * np.sqrt(given["m2_denominator"])
         _refuse(np.abs(given["c2"]) > bound * (1 + _ROUNDING), "c2 exceeds the Cauchy-Schwarz bound", given["c2"])
-        spread = given["m2_numerator"] + given["m2_denominator"]
-        _refuse((n < 2) & (spread > 0), "fewer than two units cannot have a spread", spread)
-        level = np.abs(given["mean_numerator"]) + np.abs(given["mean_denominator"])
-        _refuse((n == 0) & (level > 0), "no unit, yet a mean", level)
+        for name in ("m2_numerator", "m2_denominator"):
+            _refuse((n < 2) & (given[name] > 0), f"fewer than two units, yet a spread in {name}", given[name])
+        for name in ("mean_numerator", "mean_denominator"):
+            _refuse((n == 0) & (given[name] != 0), f"no unit, yet {name}", given[name])
         _refuse((n > 0) & (fault != ""), "a row with a fault has units", n)
         for name, values in given.items():
             object.__setattr__(self, name, frozen(values, np.int64 if name == "n" else np.float64))
@@ -107,7 +107,7 @@ class Moments:
         Raises:
             RowsMismatch: The sequences differ in length.
             ImpossibleMoments: Unless kept: a value is a float, NaN, missing or not whole; n < 0; the sums contradict one
-                another, or exceed the range of floats.
+                another; n exceeds 2⁵³ or a sum of squares 1e100.
 
         Source:
             Chan, Golub & LeVeque (1983) for what floating-point sums of squares lose.

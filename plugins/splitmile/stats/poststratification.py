@@ -75,12 +75,12 @@ def post_stratify(control: Moments, treatment: Moments, comparison: ArrayLike) -
     of_stratum[stratum] = row_comparison
     in_c, in_t = (_pooled(side, stratum, of_stratum.size) for side in (control, treatment))
     units = (in_c.n + in_t.n).astype(np.float64)
-    all_units = np.bincount(of_stratum, units, minlength=comparisons).astype(np.float64)
+    all_units = np.bincount(of_stratum, units).astype(np.float64)  # the last comparison has a stratum, so none is missing
     weight = quotients(units, all_units[of_stratum])
-    of_c, of_t = (_weighted(side, weight, of_stratum, comparisons) for side in (in_c, in_t))
+    of_c, of_t = (_weighted(side, weight, of_stratum) for side in (in_c, in_t))
 
     def between(deviation: FloatArray, noise: FloatArray) -> FloatArray:
-        excess = np.bincount(of_stratum, weight * (deviation**2 - (1 - weight) * noise), minlength=comparisons)
+        excess = np.bincount(of_stratum, weight * (deviation**2 - (1 - weight) * noise))
         return quotients(np.maximum(excess, 0.0), all_units)
 
     moved = [(side.value, side.within + between(side.deviation, side.noise), side.degrees_of_freedom) for side in (of_c, of_t)]
@@ -99,9 +99,9 @@ class _Weighted(NamedTuple):
     noise: FloatArray
 
 
-def _weighted(moments: Moments, weight: FloatArray, comparison: Index, comparisons: int) -> _Weighted:
+def _weighted(moments: Moments, weight: FloatArray, comparison: Index) -> _Weighted:
     def total(values: FloatArray) -> FloatArray:
-        return np.bincount(comparison, values, minlength=comparisons).astype(np.float64)
+        return np.bincount(comparison, values).astype(np.float64)
 
     n = moments.n.astype(np.float64)
     level = total(weight * moments.mean_denominator)
@@ -119,7 +119,7 @@ def _weighted(moments: Moments, weight: FloatArray, comparison: Index, compariso
     lent = total(np.where(is_lone, terms, 0.0))[comparison] * quotients(residual, all_residuals)
     share = quotients(np.where(is_lone, 0.0, terms) + lent, within[comparison])
     spent = total(share**2 / np.maximum(n - 1, 1))
-    freedom = np.where(within > 0, quotients(np.ones(comparisons), spent), total(n - 1))
+    freedom = np.where(within > 0, quotients(np.ones(spent.shape), spent), total(n - 1))
     return _Weighted(ratio, within, freedom, (moments.mean_numerator - r * moments.mean_denominator) / scale, noise)
 
 

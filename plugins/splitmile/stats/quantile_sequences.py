@@ -52,7 +52,7 @@ def quantile_confidence_sequence(effects: Effects, n: ArrayLike, planned_n: Arra
         >>> low.round(1).tolist(), high.round(1).tolist()
         ([-173.6, -0.4], [233.6, 60.4])
     """
-    _, multiple = confidence_sequence(np.zeros_like(effects.estimate), np.ones_like(effects.estimate), n, planned_n, alpha)
+    _, multiple = confidence_sequence(0.0, 1.0, n, planned_n, alpha)
     with np.errstate(over="ignore"):  # what exceeds the range of floats is no bound
         half = stats.t.isf(stats.norm.sf(multiple), effects.degrees_of_freedom) * effects.standard_error
     return effects.estimate - half, effects.estimate + half
@@ -85,4 +85,4 @@ def quantile_always_valid_p_value(effects: Effects, n: ArrayLike, planned_n: Arr
         [0.0577, 0.0028]
     """
     z = stats.norm.isf(effects.p_value() / 2)
-    return always_valid_p_value(z, np.ones_like(z), n, planned_n, alpha)
+    return always_valid_p_value(z, 1.0, n, planned_n, alpha)

@@ -38,9 +38,9 @@ def quantile_estimates(histograms: Sequence[Histogram], at_most: Moments | Estim
     variant; then one pass over the units for S_i, the unit's observations at or below that value, and n_i, all of them.
     `at_most` holds the moments of (S_i, n_i).
 
-    The standard error is (Y_U − Y_L)/2, where Y_L and Y_U are the quantiles at q − σ and q + σ, and σ is the standard error of the share
-    at or below the quantile: σ² = q(1−q)·σ²_cluster/(F(1−F)), with σ²_cluster the variance of F = ΣS/Σn over units (a tie
-    may lift F above q). Deng et al. read the slope from the interval of independent observations and multiply by
+    The standard error is (Y_U − Y_L)/2. Y_L and Y_U are the quantiles at q − σ and q + σ, where σ is the standard error of
+    the share at or below the quantile: σ² = q(1−q)·σ²_cluster/(F(1−F)), with σ²_cluster the variance of F = ΣS/Σn over
+    units (a tie may lift F above q). Deng et al. read the slope from the interval of independent observations and multiply by
     √(σ²_cluster/σ²_iid), which is the same where the distribution function is straight; but the quantile strays over the
     wider interval. One standard error, not 1.96, because further out the tail's curve overstates the spread. Measured at
     5 % on 14 to 60 units an arm: 4.5 to 6.4 % so, 4.6 to 6.7 % their way, 3.2 to 5.1 % with 1.96.
@@ -85,8 +85,8 @@ def quantile_estimates(histograms: Sequence[Histogram], at_most: Moments | Estim
         _spread(histogram, q, share, variance, reason)
         for histogram, share, variance, reason in zip(histograms, shares.value, shares.variance, shares.reason.tolist(), strict=True)
     ]
-    value, variance, freedom = (np.array([row[i] for row in rows], dtype=np.float64) for i in range(3))
-    reason = np.array([row.reason for row in rows], dtype=np.str_)
+    value, variance, freedom = (np.array([row[i] for row in rows]) for i in range(3))
+    reason = np.array([row.reason for row in rows])
     return Estimates(shares.n, value, variance, 1 / (1 / shares.degrees_of_freedom + 1 / freedom), reason)
 
 
@@ -131,15 +131,14 @@ def quantile_of_units(
     row_group = unit_groups(group, groups, observations.size)
     require_same_rows(values=observations, unit=units, censored=is_censored, group=row_group)
     is_seen = ~is_censored
-    by_group = np.argsort(row_group[is_seen], kind="stable")
+    by_group = np.argsort(row_group[is_seen])
     parts = np.split(observations[is_seen][by_group], np.cumsum(np.bincount(row_group[is_seen], minlength=groups)))
     held = np.bincount(row_group[is_censored], minlength=groups).tolist()
     histograms = [Histogram.from_values(parts[index], censored=held[index]) for index in range(groups)]
     thresholds = np.array([quantile(histogram, q) for histogram in histograms])
-    is_at_most = np.zeros(observations.shape, dtype=np.bool_)
-    is_at_most[is_seen] = observations[is_seen] <= thresholds[row_group[is_seen]]
+    is_at_most = is_seen & (observations <= thresholds[row_group])
     code, unit_group = _unit_codes(units, row_group)
-    at_most, all_of_unit = np.bincount(code, is_at_most, minlength=unit_group.size), np.bincount(code, minlength=unit_group.size)
+    at_most, all_of_unit = np.bincount(code, is_at_most), np.bincount(code)
     return histograms, Moments.from_units(at_most, all_of_unit, group=unit_group, groups=groups)
 
 

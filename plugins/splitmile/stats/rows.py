@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from splitmile.stats.inputs import BoolArray, FloatArray, TextArray
 
 
-def quotients(dividend: FloatArray, divisor: FloatArray) -> FloatArray:
+def quotients(dividend: ArrayLike, divisor: FloatArray) -> FloatArray:
     """Quotients, NaN where the divisor is zero, without a warning."""
     quotient: FloatArray = np.divide(dividend, divisor, out=np.full(np.shape(dividend), np.nan), where=divisor != 0)
     return quotient

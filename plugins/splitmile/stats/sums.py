@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import sys
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -18,8 +17,8 @@ ExactArray = NDArray[np.object_]
 Faults = dict[int, str]
 """What is impossible, by the index of the row; of several faults the first one found."""
 
-_LARGEST_FLOAT = int(sys.float_info.max)
-_LARGEST_COUNT = 2**63 - 1
+_LARGEST_COUNT = 2**53  # beyond it, floats no longer count by ones
+_LARGEST_SQUARES = 10**100  # far beyond 38 digits, and products of moments stay within the range of floats
 
 
 def exact_columns(*columns: Sequence[int | Decimal]) -> tuple[list[ExactArray], Faults]:
@@ -72,9 +71,9 @@ def centred_moments(columns: Sequence[ExactArray], faults: Faults) -> list[Float
     exceeds = co_spread * co_spread > spread_numerator * spread_denominator
     note(faults, exceeds, "ΣND = {} exceeds the Cauchy-Schwarz bound of the other sums", cross)
     note(faults, (n == 1) & (spread_numerator + spread_denominator > 0), "one unit cannot have a spread")
-    # No mean or centred sum is larger than the larger of these two.
-    is_huge = (n > _LARGEST_COUNT) | (numerator_squared > _LARGEST_FLOAT) | (denominator_squared > _LARGEST_FLOAT)
-    note(faults, is_huge, "the sums exceed the range of double precision")
+    # No mean or centred sum is larger than the larger sum of squares.
+    is_huge = (n > _LARGEST_COUNT) | (numerator_squared > _LARGEST_SQUARES) | (denominator_squared > _LARGEST_SQUARES)
+    note(faults, is_huge, "n exceeds 2**53, or a sum of squares 1e100")
     has_units = n > 0
     has_units[list(faults)] = False
     divisor = np.where(has_units, n, 1)

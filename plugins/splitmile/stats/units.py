@@ -50,18 +50,16 @@ def unit_groups(group: ArrayLike | None, groups: int, units: int) -> NDArray[np.
 def centred(values: FloatArray, group: NDArray[np.intp], groups: int) -> tuple[FloatArray, FloatArray]:
     """Mean of each group, shape (groups,), and each unit's deviation from it, shape (units,).
 
-    The second pass takes off what rounding left in the mean of the first. Where all units of a group agree, their
-    deviations are exactly zero, so that "no variation" is not mistaken for a tiny one. The mean of a group without units is 0.
+    The second pass takes off what rounding left in the mean of the first. Where all units of a group agree, that is a
+    whole number of units in the last place, the same for each: its mean is exact and the deviations are exactly zero, so
+    that "no variation" is not mistaken for a tiny one. The mean of a group without units is 0.
 
     Source:
         Chan, T. F., Golub, G. H. & LeVeque, R. J. (1983), Algorithms for computing the sample variance, The American
         Statistician 37, 242-247, the corrected two-pass algorithm.
     """
     n = np.maximum(np.bincount(group, minlength=groups), 1)
-    some = np.zeros(groups)
-    some[group] = values  # of each group one value, whichever comes last
-    differs = np.bincount(group, values != some[group], minlength=groups) > 0
-    mean = np.where(differs, np.bincount(group, values, minlength=groups) / n, some)
+    mean = np.bincount(group, values, minlength=groups) / n
     deviations = values - mean[group]
     correction = np.bincount(group, deviations, minlength=groups) / n
     return mean + correction, deviations - correction[group]

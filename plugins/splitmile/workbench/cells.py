@@ -91,7 +91,8 @@ def periods_of(path: Path, column: str, values: Any) -> NDArray[np.datetime64] |
         FileInvalid: A cell is neither, or a whole number is missing.
     """
     values = _plain(values)
-    for kind in (pa.int64(), _INSTANT, pa.timestamp("us")):
+    is_number = not pa.types.is_temporal(values.type) and values.null_count < len(values)
+    for kind in (*([pa.int64()] if is_number else []), _INSTANT, pa.timestamp("us")):
         try:
             cast = pc.cast(values, kind)
         except pa.ArrowException:

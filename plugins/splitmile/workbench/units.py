@@ -80,8 +80,9 @@ def gather_units(columns: Columns, question: Question) -> Units:
         counts &= ~is_out
         if contaminated and not counts.any():
             raise OptionInvalid(
-                f"{columns.name}: every value of {column!r} has rows in several variants, so it is not what was assigned; name the column of "
-                "what was (--unit alone where units were assigned within clusters), or use `splitmile switchback` where it changed over time"
+                f"{columns.name}: every value of {column!r} has rows in several variants, so it is not what was assigned; name the column "
+                "of what was (--unit alone where units were assigned within clusters), or use `splitmile switchback` for variants that "
+                "changed over time"
             )
     if not counts.any():
         raise FileInvalid(f"{columns.name}: no row has both a variant and a unit; nothing can be computed from it")

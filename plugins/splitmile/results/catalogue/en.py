@@ -43,7 +43,6 @@ SENTENCES = {
     "finding.worse": "worse",
     "finding.harmed": "worse than the accepted {margin}",
     "finding.inside_band": "within ±{band}, which does not matter",
-    "finding.no_harm_found": "no harm found",
     "finding.safe": "no harm beyond {margin}",
     "finding.unproven": "harm beyond {margin} not ruled out",
     "finding.undecided": "cannot be told from no change yet",
@@ -63,6 +62,10 @@ SENTENCES = {
     "outlook.days.many": "about {count} more days to see {effect}",
     "outlook.there": "enough units to see {effect}",
     "outlook.beyond": "{units} needed to see {effect}, more than will come",
+    "interaction": (
+        "{effect} depends on the experiment {other}: among units in {treatment} there, the effect differs by {difference} from that among "
+        "units of its control."
+    ),
     # What changed since the day before.
     "change.first": "First day in the digest",
     "change.same": "Same verdict as yesterday",

@@ -43,7 +43,6 @@ SENTENCES = {
     "finding.worse": "악화",
     "finding.harmed": "허용 한도 {margin}보다 악화",
     "finding.inside_band": "±{band} 이내, 실질적인 의미 없음",
-    "finding.no_harm_found": "악영향이 발견되지 않음",
     "finding.safe": "{margin} 넘는 악화는 없음",
     "finding.unproven": "{margin} 넘는 악화 가능성이 남아 있음",
     "finding.undecided": "아직 변화가 있다고 말할 수 없음",
@@ -63,6 +62,10 @@ SENTENCES = {
     "outlook.days.many": "{effect} 변화를 확인하기까지 약 {count}일",
     "outlook.there": "{effect} 변화를 확인할 대상 수 확보",
     "outlook.beyond": "{effect} 변화를 확인하려면 {units} 필요, 예정된 수로는 부족",
+    "interaction": (
+        "{effect}: 다른 실험 {other}의 영향을 받습니다. 그 실험의 {treatment} 그룹에 속한 대상에서는 대조군에 속한 대상과 비교해 효과가 "
+        "{difference}만큼 다릅니다."
+    ),
     # What changed since the day before.
     "change.first": "다이제스트에 처음 포함되었습니다",
     "change.same": "어제와 같은 판정입니다",

@@ -66,6 +66,14 @@ scaling: setup ## Measure small days and write docs/scaling.md anew, some minute
 bench: setup ## Measure the statistics beside other libraries and write docs/performance.md anew, a minute
 	@$(BIN)/python -m benchmarks.performance
 
+mutate: setup ## Change the core formulas in every small way and list the changes that no test notices, half an hour
+	rm -rf .local/mutation
+	mkdir -p .local/mutation/src .local/mutation/tests
+	cp -r plugins/splitmile .local/mutation/src/
+	cp -r tests/stats .local/mutation/tests/
+	cp pyproject.toml .local/mutation/
+	cd .local/mutation && OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/mutmut run && $(CURDIR)/$(BIN)/mutmut results
+
 requirements: ## Resolve pyproject.toml anew into the hashed requirements files
 	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -q -o requirements.txt
 	uv pip compile pyproject.toml --group dev -c requirements.txt --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -q -o requirements-dev.txt

@@ -56,6 +56,7 @@ def main() -> None:
             parser.error("--feed needs --unit and --value")
         feeds = [file_feed(given.feed, unit=given.unit, value=given.value, covariate=given.covariate, day=given.day)]
     else:
+        require_markers(DOCUMENT.read_text())  # before the minutes, not after
         feeds = [city_feed(), flights_feed()]
     found = []
     for feed in feeds:
@@ -72,10 +73,19 @@ def fill(document: str, found: Sequence[Calibration]) -> str:
     Raises:
         MarkerUnknown: Markers and parts do not match.
     """
+    require_markers(document)
+    return _MARKED.sub(lambda part: f"{part[1]}{PARTS[part[2]](found)}{part[3]}", document)
+
+
+def require_markers(document: str) -> None:
+    """Refuse a document whose markers are not those of the parts.
+
+    Raises:
+        MarkerUnknown: Markers and parts do not match.
+    """
     markers = [marker for _, marker, _ in _MARKED.findall(document)]
     if sorted(markers) != sorted(PARTS):
         raise MarkerUnknown(f"the document has markers for {sorted(markers)}; the parts are {sorted(PARTS)}")
-    return _MARKED.sub(lambda part: f"{part[1]}{PARTS[part[2]](found)}{part[3]}", document)
 
 
 def feeds_table(found: Sequence[Calibration]) -> str:

@@ -101,7 +101,7 @@ def p_values(calibrations: Sequence[Calibration]) -> Figure:
     for (left, right), calibration in zip(rows, calibrations, strict=True):
         outside = _Labels()
         for trial in calibration.trials:
-            answered = np.sort(trial.p_values[~np.isnan(trial.p_values)])
+            answered = np.sort(trial.even_p_values[~np.isnan(trial.even_p_values)])
             if not answered.size:
                 continue
             share = np.searchsorted(answered, expected, side="right") / answered.size

@@ -79,8 +79,9 @@ def effects_of(control: stats.Moments, treatment: stats.Moments) -> list[NDArray
     relative = stats.relative_effect(control, treatment, alpha=ALPHA)
     n = control.n + treatment.n
     said = [absolute.p_value(), relative.p_value(), *absolute.interval(ALPHA), *relative.interval(ALPHA)]
-    said += stats.confidence_sequence(absolute.estimate, absolute.standard_error, n, PLANNED_UNITS, ALPHA)
-    said.append(stats.always_valid_p_value(absolute.estimate, absolute.standard_error, n, PLANNED_UNITS, ALPHA))
+    looks = (absolute.estimate, absolute.standard_error, n, PLANNED_UNITS, ALPHA)
+    said += stats.confidence_sequence(*looks, degrees_of_freedom=absolute.degrees_of_freedom)
+    said.append(stats.always_valid_p_value(*looks, degrees_of_freedom=absolute.degrees_of_freedom))
     return said
 
 

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import re
 
-from benchmarks import statistics
 from benchmarks.performance import DOCUMENT, SAID, fill
 from benchmarks.statistics import Figure
+
+from benchmarks import statistics
 
 
 def test_the_document_has_every_figure_and_is_made_by_the_command() -> None:

@@ -31,6 +31,7 @@ def test_figures_of_a_trial() -> None:
     trial = Trial(
         "one",
         p_values,
+        p_values,
         {0.05: np.array([1.0] * 90 + [0.0] * 10 + [np.nan])},
         {0.05: np.array([0, 3, 3, NEVER])},
         looks=5,

@@ -129,6 +129,13 @@ def test_only_rounding_may_exceed_the_bound(excess: float) -> None:
             CovariateMoments(side, side, *cross)
 
 
+def test_a_product_far_beyond_its_bound_is_refused_by_name() -> None:
+    one, zero, ten = np.ones(1), np.zeros(1), np.array([10])
+    side = Moments(ten, zero, zero, 1e-300 * one, zero, zero)
+    with pytest.raises(ImpossibleMoments, match="no units can have"):
+        CovariateMoments(side, side, 1e200 * one, zero, zero, zero)
+
+
 @pytest.mark.parametrize("name", CROSS)
 def test_a_product_without_a_spread_or_without_a_value_is_refused(name: str) -> None:
     zero = np.zeros(2)
@@ -136,6 +143,10 @@ def test_a_product_without_a_spread_or_without_a_value_is_refused(name: str) -> 
     cross = dict.fromkeys(CROSS, zero)
     with pytest.raises(ImpossibleMoments, match="row 1: no units can have"):
         CovariateMoments(side, side, **cross | {name: np.array([0, 1e-9])})
+    varied = Moments(np.array([10, 10]), zero, zero, zero + 1, zero + 1, zero)
+    for metric, covariate in ((varied, side), (side, varied)):
+        with pytest.raises(ImpossibleMoments, match="row 1: no units can have"):
+            CovariateMoments(metric, covariate, **cross | {name: np.array([0, 1e-6])})
     with pytest.raises(ImpossibleMoments, match=f"row 1: {name} is not finite"):
         CovariateMoments(side, side, **cross | {name: np.array([0, np.nan])})
     with pytest.raises(RowsMismatch, match=rf"{name} \(3,\)"):
@@ -145,7 +156,7 @@ def test_a_product_without_a_spread_or_without_a_value_is_refused(name: str) -> 
 def test_metric_and_covariate_count_the_same_units() -> None:
     good = covariate_moments_of(GOOD)
     cross = [getattr(good, name) for name in CROSS]
-    with pytest.raises(ImpossibleMoments, match="do not count the same units"):
+    with pytest.raises(ImpossibleMoments, match="row 0: metric and covariate do not count the same units;"):
         CovariateMoments(good.metric, covariate_moments_of(GOOD[:4]).covariate, *cross)
     empty = Moments.from_units([])
     faulty = Moments(*(np.zeros(1),) * 6, fault=np.array(["broken"]))  # type: ignore[arg-type]
@@ -153,6 +164,8 @@ def test_metric_and_covariate_count_the_same_units() -> None:
         CovariateMoments(empty, faulty, *[np.zeros(1)] * 4)
     with pytest.raises(RowsMismatch, match=r"covariate \(2,\)"):
         CovariateMoments(good.metric, good.covariate.take([0, 0]), *cross)
+    with pytest.raises(RowsMismatch, match=r"metric \(2,\)"):
+        CovariateMoments(good.metric.take([0, 0]), good.covariate, *cross)
 
 
 def test_units_that_do_not_pair_or_are_no_numbers_are_refused() -> None:

@@ -105,9 +105,10 @@ def test_a_ratio_takes_no_indicator() -> None:
 def test_a_correlation_of_rho_removes_rho_squared() -> None:
     x = np.array([-3.0, -1.0, 1.0, 3.0])  # orthogonal to the noise below
     noise = np.array([1.0, -1.0, -1.0, 1.0]) * math.sqrt(5)
+    x, noise = x / 1000, noise / 1000  # a spread below 1 is one too
     for rho in (0.0, 0.6, -0.8, 1.0):
         y = rho * x + math.sqrt(1 - rho**2) * noise
-        a = cuped(*(CovariateMoments.from_units(y + level, None, x + 9, None) for level in (3, 4)))
+        a = cuped(*(CovariateMoments.from_units(y + level, None, x + 0.9, None) for level in (3, 4)))
         assert a.variance_removed[0] == pytest.approx(rho**2, abs=1e-12)
         assert a.theta[0] == pytest.approx(rho, abs=1e-12)
 
@@ -130,6 +131,7 @@ def test_a_perfect_covariate_leaves_a_fact_without_inference() -> None:
         ([(1, 1, 0, 0), (3, 1, 0, 0), (4, 1, 0, 0)], [(2, 1, 0, 0), (5, 1, 0, 0)]),  # nobody was there before
         ([(1, 1, 0, 0), (3, 1, 5, 1), (4, 1, 5, 1)], [(2, 1, 5, 1), (5, 1, 0, 0)]),  # those who were, all the same
         ([(1, 2, 7, 3), (3, 4, 14, 6), (4, 3, 7, 3)], [(2, 9, 0, 0), (5, 1, 49, 21)]),  # one ratio for all before
+        ([(2, 3, 9, 27), (6, 3, 6, 18), (5, 2, 6, 18)], [(8, 3, 3, 9), (6, 2, 3, 9), (5, 3, 3, 9)]),  # the same but for rounding
         ([(1, 1, 5, 1), (3, 1, 6, 1)], [(2, 1, 5, 1)]),  # too few units
         ([(1, 1, 5, 1), (3, 1, 6, 1)], [(2, 0, 5, 1), (2, 0, 5, 1), (9, 0, 1, 1)]),  # no denominator
         ([(1, 1, 5, 1), (3, 1, 6, 1)], []),
@@ -207,6 +209,7 @@ def test_what_changes_nothing(a: Units, b: Units, factor: int, shift: int, is_me
 
 def test_rows_are_computed_independently_of_one_another() -> None:
     tables: list[Units] = [couriers(10, 9), [], [(n, 1, xn, xd % 2) for n, _, xn, xd in couriers(11, 9)], couriers(12, 5), [(1, 1, 1, 1)]]
+    tables[3] = [(10**12 * n, d, 10**12 * xn, xd) for n, d, xn, xd in tables[3]]
     moments = [covariate_moments_of(table) for table in tables]
     together = cuped(*(_stack([moments[i] for i in order]) for order in ((0, 1, 2, 3, 4), (3, 0, 2, 0, 3))))
     for row, (i, j) in enumerate(zip((0, 1, 2, 3, 4), (3, 0, 2, 0, 3), strict=True)):
@@ -266,6 +269,10 @@ def test_rows_that_do_not_pair_are_refused() -> None:
     a = cuped(one, one)
     with pytest.raises(RowsMismatch, match=r"theta \(2,\)"):
         Adjustment(a.control, a.treatment, np.zeros(1), np.zeros(2), np.zeros(1))
+    with pytest.raises(RowsMismatch, match=r"control \(2,\)"):
+        Adjustment(a.control.take([0, 0]), a.treatment, *[np.zeros(1)] * 3)
+    with pytest.raises(RowsMismatch, match=r"treatment \(2,\)"):
+        Adjustment(a.control, a.treatment.take([0, 0]), *[np.zeros(1)] * 3)
 
 
 def test_adjustments_cannot_be_changed() -> None:

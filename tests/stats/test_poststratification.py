@@ -249,6 +249,10 @@ def test_units_that_differ_by_stratum_alone_leave_a_fact_without_inference() -> 
     assert a.control.degrees_of_freedom.tolist() == [7]  # 9 units less 2 strata
 
 
+def test_where_nothing_varies_nothing_is_removed() -> None:
+    assert adjust([(s, v, 7, 1) for s in (0, 1) for v in (0, 1) for _ in range(3)], 2).variance_removed.tolist() == [0]
+
+
 def test_a_unit_of_measure_with_thirds_leaves_no_false_variance() -> None:
     control, treatment = (Moments.from_units([x + g for x in (0.1, 0.1, 0.7, 0.7)], group=[0, 0, 1, 1], groups=2) for g in (0, 0.2))
     assert effect_of(post_stratify(control, treatment, [0, 0])).standard_error.tolist() == [0]

@@ -85,6 +85,12 @@ def test_estimate_is_the_formula_counted_by_hand(seed: int, grid: int, q: float)
     assert found.n[0] == len(set(units.tolist()))
 
 
+@pytest.mark.parametrize(("tied", "q"), [((27, 33, 40), 0.3), ((40, 33, 27), 0.7)], ids=["lowest", "highest"])
+def test_interval_may_end_among_the_ties_of_an_outermost_value(tied: tuple[int, ...], q: float) -> None:
+    values, units = np.repeat([0, 100, 250], tied), np.arange(100)
+    assert estimates(values, units, q).variance[0] == pytest.approx(by_hand(values.tolist(), units.tolist(), q)[1], rel=1e-12)
+
+
 @pytest.mark.parametrize("q", [0.5, 0.9, 0.95])
 def test_standard_error_of_independent_observations_is_the_one_that_the_density_gives(q: float) -> None:
     # Exponential: density at the q-quantile is 1 − q, so the standard error is √(q/((1−q)·n)).

@@ -29,11 +29,18 @@ def test_tails_of_many_degrees_of_freedom_are_those_of_the_normal(distance: floa
     assert tail == pytest.approx(stats.norm.sf(distance), rel=1e-9)
 
 
-@given(st.floats(1e-6, 0.999), st.floats(1, 1e12))
+@given(st.floats(1e-12, 0.9), st.one_of(st.floats(1, 200), st.floats(200, 1e12)))
 def test_critical_values_are_exceeded_with_probability_alpha(alpha: float, freedom: float) -> None:
     critical = critical_values(alpha, np.array([freedom]))
-    assert critical[0] == pytest.approx(stats.t.isf(alpha / 2, freedom), rel=1e-9, abs=1e-12)
+    assert critical[0] == pytest.approx(stats.t.isf(alpha / 2, freedom), rel=2e-14)
     assert 2 * upper_tails(critical, ONE, np.array([freedom]))[0] == pytest.approx(alpha, rel=1e-9)
+
+
+def test_critical_values_of_many_rows_are_those_of_each() -> None:
+    freedom = np.array([3.0, 49.9, 50.0, 50.1, 1e3, 1e7, 1e300, np.nan])
+    expected = stats.t.isf(0.005, freedom)
+    assert critical_values(0.01, freedom) == pytest.approx(expected, rel=1e-14, nan_ok=True)
+    assert critical_values(np.full(8, 0.01), freedom) == pytest.approx(expected, rel=1e-14, nan_ok=True)
 
 
 def test_there_is_no_tail_without_a_spread_or_degrees_of_freedom() -> None:

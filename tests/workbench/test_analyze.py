@@ -214,7 +214,7 @@ def test_all_metrics_and_treatments_are_one_family(tmp_path: Path) -> None:
     assert [e.p_value_adjusted for e in readout.effects] == pytest.approx(multipletests(p_values, method="holm")[1].tolist(), rel=1e-12)
 
 
-def test_the_anytime_valid_interval_is_the_normal_mixtures(tmp_path: Path) -> None:
+def test_the_anytime_valid_interval_is_the_normal_mixtures_with_students_tail(tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     path = write_csv(tmp_path / "t.csv", {"variant": ["a", "b"] * 200, "y": rng.normal(size=400)})
     readout = ask(path, "y=mean(y)", planned_units=1000)
@@ -225,7 +225,9 @@ def test_the_anytime_valid_interval_is_the_normal_mixtures(tmp_path: Path) -> No
     assert effect.absolute.standard_error is not None
     evidence = -2 * np.log(0.05)
     rho = 1000 / (evidence + np.log(1 + evidence))
-    half = np.sqrt((400 + rho) * np.log((400 + rho) / (rho * 0.05**2)) / 400) * effect.absolute.standard_error
+    normal = np.sqrt((400 + rho) * np.log((400 + rho) / (rho * 0.05**2)) / 400)
+    assert effect.degrees_of_freedom is not None
+    half = stats.t.isf(stats.norm.sf(normal), effect.degrees_of_freedom) * effect.absolute.standard_error
     assert effect.sequential.interval.high == pytest.approx(effect.absolute.estimate + half, rel=1e-12)
     assert effect.p_value_adjusted == effect.sequential.p_value, "the p-value that counts"
     assert readout.srm.sequential_p_value is not None

@@ -159,9 +159,12 @@ def _comparisons(plan: Plan, pairs: Sequence[Pair], arms: Arms, relative: stats.
     alpha = plan.alpha
     absolute = stats.absolute_effect(arms.control, arms.treatment, covariance=arms.covariance)
     looks = arms.control.n + arms.treatment.n, _planned_units(plan, (treatment for _, treatment in pairs)), alpha
-    sequential_p = _numbers(stats.always_valid_p_value(absolute.estimate, absolute.standard_error, *looks))
-    sequential = _intervals(stats.confidence_sequence(absolute.estimate, absolute.standard_error, *looks))
-    sequential_relative = _intervals(stats.confidence_sequence(relative.estimate, relative.standard_error, *looks))
+    freedom = absolute.degrees_of_freedom
+    sequential_p = _numbers(stats.always_valid_p_value(absolute.estimate, absolute.standard_error, *looks, degrees_of_freedom=freedom))
+    sequential, sequential_relative = (
+        _intervals(stats.confidence_sequence(of.estimate, of.standard_error, *looks, degrees_of_freedom=of.degrees_of_freedom))
+        for of in (absolute, relative)
+    )
     absolutes, relatives = _estimates(absolute, alpha), _estimates(relative, alpha)
     without_covariate = _estimates(stats.relative_effect(*arms.unadjusted, alpha=alpha), alpha)
     views = _bayesian(relative, [planned.metric.direction.value for planned, _ in pairs], alpha)
@@ -225,7 +228,16 @@ def _non_inferiority(
     else:
         units, planned = arms.control.n + arms.treatment.n, _planned_units(plan, (treatment for _, treatment in pairs))
         safe, harm = (
-            test(relative.estimate, relative.standard_error, units, planned, level, margin=margin, direction=direction)
+            test(
+                relative.estimate,
+                relative.standard_error,
+                units,
+                planned,
+                level,
+                margin=margin,
+                direction=direction,
+                degrees_of_freedom=relative.degrees_of_freedom,
+            )
             for test in (stats.anytime_noninferiority_p_value, stats.anytime_harm_p_value)
         )
     return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy import stats
 
 from splitmile.calibration.feeds import Feed, Floats
 from splitmile.calibration.outcomes import (
@@ -25,7 +26,7 @@ _KINDS = {"mean": (NUMERATOR, None), "proportion": (EVENT, None), "ratio": (NUME
 
 def fixed_trials(feed: Feed, draws: int, seed: int) -> tuple[Trial, ...]:
     """Means, proportions and ratios, absolute and relative, the χ² test of the split, and the test that must not be used."""
-    tally = Tally()
+    tally = Tally(seed)
     values = {effect: unit_values(feed, effect) for effect in EFFECTS}
     truths = {effect: _truths(values[0.0], values[effect]) for effect in EFFECTS}
     sums = {effect: UnitSums(values[effect]) for effect in EFFECTS}
@@ -36,13 +37,17 @@ def fixed_trials(feed: Feed, draws: int, seed: int) -> tuple[Trial, ...]:
             for kind in _KINDS:
                 c, t = _moments(control, kind), _moments(treatment, kind)
                 base, change = truths[effect][kind]
-                tally.add_effects(f"{kind}", effect, absolute_effect(c, t), change)
-                tally.add_effects(f"{kind}, relative", effect, relative_effect(c, t), change / base)
+                # One unit with the event more in one arm and less in the other.
+                step = 4 / feed.units if kind == "proportion" else 0.0
+                tally.add_effects(kind, effect, absolute_effect(c, t), change, step=step)
+                tally.add_effects(f"{kind}, relative", effect, relative_effect(c, t), change / base, step=step / base)
                 if kind == "ratio":
                     tally.add_coverage("ratio, relative by Fieller", effect, fieller_interval(c, t, COVERAGE_ALPHA), change / base)
             tally.add_effects(NAIVE, effect, absolute_effect(of_rows(control), of_rows(treatment)), truths[effect]["ratio"][1])
         counts = np.stack([(~treated).sum(axis=1), treated.sum(axis=1)], axis=1)
-        tally.add_p_values("SRM, χ²", chi_squared_srm(counts, [0.5, 0.5]).p_value)
+        # One unit more in one arm and less in the other moves χ by 2/√n.
+        off = np.diff(counts, axis=1)[:, 0] / feed.units**0.5 + tally.lots(2 / feed.units**0.5, len(counts))
+        tally.add_p_values("SRM, χ²", chi_squared_srm(counts, [0.5, 0.5]).p_value, 2 * stats.norm.sf(np.abs(off)))
     return tally.trials(warnings=[NAIVE])
 
 

@@ -90,7 +90,8 @@ def _cuped(control: CentredSums, treatment: CentredSums) -> Effects:
 def _sequence(effects: Callable[[CentredSums, CentredSums], Effects]) -> Callable[[CentredSums, CentredSums, float, int], Interval]:
     def interval(control: CentredSums, treatment: CentredSums, alpha: float, planned_n: int) -> Interval:
         found = effects(control, treatment)
-        return confidence_sequence(found.estimate, found.standard_error, control.n + treatment.n, planned_n, alpha)
+        n, freedom = control.n + treatment.n, found.degrees_of_freedom
+        return confidence_sequence(found.estimate, found.standard_error, n, planned_n, alpha, degrees_of_freedom=freedom)
 
     return interval
 

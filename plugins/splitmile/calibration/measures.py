@@ -100,7 +100,8 @@ def _measured(feed: str, trial: Trial) -> Iterator[Measurement]:
         for level in LEVELS:
             rate = float(np.mean(answered <= level))
             yield Measurement(feed, trial.method, Measure.false_positives, level, rate, *band(level, answered.size), answered.size, *common)
-        uniform = float(stats.kstest(answered, "uniform").pvalue)
+        even = trial.even_p_values[~np.isnan(trial.even_p_values)]
+        uniform = float(stats.kstest(even, "uniform").pvalue)
         yield Measurement(feed, trial.method, Measure.uniformity, np.nan, uniform, 1 - BAND, 1.0, answered.size, *common)
     for effect, held in trial.covered.items():
         known = held[~np.isnan(held)]

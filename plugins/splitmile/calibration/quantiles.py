@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 
@@ -10,15 +11,15 @@ from splitmile.calibration.feeds import Feed, Floats, Integers
 from splitmile.calibration.outcomes import EFFECTS
 from splitmile.calibration.randomise import Bools, splits
 from splitmile.calibration.trials import LEVELS, Tally, Trial, first_look
-from splitmile.stats import Estimates, Moments, absolute_effect
+from splitmile.stats import Estimates, Moments, absolute_effect, confidence_sequence
 from splitmile.stats.histograms import Histogram, quantile
-from splitmile.stats.quantile_sequences import quantile_confidence_sequence
 from splitmile.stats.quantiles import quantile_estimates
 
 QUANTILES = (0.5, 0.9, 0.95)
 SEQUENCE_QUANTILES = (0.5, 0.9)
 _ENOUGH_ROWS = 100_000
 _COARSE, _PARTS = 0.2, 20
+_NEARBY = (-0.01, -0.005, 0.0, 0.005, 0.01)
 _STREAM = 4
 _SEQUENCE_UNITS, _SEQUENCE_DRAWS = 400, 500
 
@@ -86,7 +87,8 @@ def quantile_trials(feed: Feed, draws: int, seed: int) -> tuple[Trial, ...]:
 
     Where values come in steps that are wide against the standard error, as whole minutes do, the quantile jumps by whole
     steps and no test of it can be exact. Then the values as they are make one trial, and the values spread over their
-    steps another one, which shows the method itself.
+    steps another one, which shows the method itself. That one goes through quantiles nearby, block by block: a feed so
+    small has lumps, and at any single place its own distribution shows more than the method does.
     """
     is_used = feed.day < _days(feed)
     values, unit = feed.value[is_used], feed.unit[is_used]
@@ -97,24 +99,27 @@ def quantile_trials(feed: Feed, draws: int, seed: int) -> tuple[Trial, ...]:
     as_recorded = _tally(table, names, feed.units, draws, seed).trials(notes=dict.fromkeys(names.values(), rows))
     if not coarse:
         return as_recorded
-    rng = np.random.default_rng([seed, _STREAM])
-    parts = rng.integers(0, _PARTS, values.size) / _PARTS
-    spread = QuantileTable(values + parts * table.step(min(coarse)), unit, feed.units)
-    names = {q: f"quantile, p{100 * q:g}, spread" for q in coarse}
-    note = f"{rows}, each value spread over its step"
-    return (*as_recorded, *_tally(spread, names, feed.units, draws, seed).trials(notes=dict.fromkeys(names.values(), note)))
+    part = table.step(min(coarse)) / _PARTS
+    # In whole parts, so that equal sums are equal numbers.
+    parts = np.rint(values / part) + np.random.default_rng([seed, _STREAM]).integers(0, _PARTS, values.size)
+    spread = QuantileTable(np.asarray(parts * part, dtype=np.float64), unit, feed.units)
+    names = {q: f"quantile, near p{100 * q:g}, spread" for q in coarse}
+    note = f"{rows}, each value spread over its step; quantiles within {_NEARBY[-1]:.0%}"
+    return (*as_recorded, *_tally(spread, names, feed.units, draws, seed, _NEARBY).trials(notes=dict.fromkeys(names.values(), note)))
 
 
-def _tally(table: QuantileTable, names: Mapping[float, str], units: int, draws: int, seed: int) -> Tally:
-    tally, everything = Tally(), table.everything()
-    for treated in splits(units, draws, seed=seed, stream=0):
+def _tally(table: QuantileTable, names: Mapping[float, str], units: int, draws: int, seed: int, offsets: Sequence[float] = (0.0,)) -> Tally:
+    """The quantiles with these names, each moved by one of the offsets, another one from block to block."""
+    tally, everything, steps = Tally(seed), table.everything(), {q: table.step(q) for q in names}
+    for treated, offset in zip(splits(units, draws, seed=seed, stream=0), cycle(offsets), strict=False):
         control, treatment = table.histograms(~treated), table.histograms(treated)
-        for q, name in names.items():
+        for named, name in names.items():
+            q = named + offset
             c, t = table.estimates(~treated, control, q), table.estimates(treated, treatment, q)
             for effect in EFFECTS:
                 # Multiplying every value multiplies the quantile and its standard error.
                 scaled = Estimates(t.n, t.value * (1 + effect), t.variance * (1 + effect) ** 2, t.degrees_of_freedom, t.reason)
-                tally.add_effects(name, effect, absolute_effect(c, scaled), effect * quantile(everything, q))
+                tally.add_effects(name, effect, absolute_effect(c, scaled), effect * quantile(everything, q), step=steps[named])
     return tally
 
 
@@ -136,7 +141,14 @@ def quantile_sequence_trials(feed: Feed, draws: int, seed: int) -> tuple[Trial, 
             for q in SEQUENCE_QUANTILES:
                 effects = absolute_effect(*(table.estimates(arm, found, q) for arm, found in zip(arms, histograms, strict=True)))
                 for level in LEVELS:
-                    low, high = quantile_confidence_sequence(effects, np.full(len(treated), present.sum()), units, level)
+                    low, high = confidence_sequence(
+                        effects.estimate,
+                        effects.standard_error,
+                        np.full(len(treated), present.sum()),
+                        units,
+                        level,
+                        degrees_of_freedom=effects.degrees_of_freedom,
+                    )
                     alarms[q, level][done : done + len(treated), look] = (low > 0) | (high < 0)
             done += len(treated)
     return tuple(

@@ -27,8 +27,7 @@ _STATISTICS: tuple[Statistic, ...] = ("regression", "hajek")
 def switchback_trials(feed: Feed, draws: int, seed: int) -> tuple[Trial, ...]:
     """Regression with CR2, Hájek's estimator, both by randomisation, and the test of carry-over.
 
-    The ten busiest zones over two weeks, in windows of three hours of which two share a draw. The p-values are those of the
-    absolute effects, the intervals those of the relative ones.
+    The ten busiest zones over two weeks, in windows of three hours of which two share a draw.
 
     Returns:
         Nothing where the feed has no zones and times.
@@ -70,17 +69,18 @@ def window_sums(places: Places, value: Floats, days: int) -> tuple[Floats, Float
 
 def _try(tally: Tally, design: SwitchbackDesign, arms: ArmArray, sums: tuple[Floats, Floats], *, seed: int) -> None:
     numerator, denominator = sums
+    level = numerator.sum() / denominator.sum()
     for effect in EFFECTS:
         windows = SwitchbackWindows.from_sums(arms, numerator * (1 + effect * arms), denominator)
         found = {
-            "switchback, regression": switchback_regression(windows, hour=design.hours(), cluster=design.independent_units()),
-            "switchback, Hájek": hajek(windows, design),
+            "switchback, regression": switchback_regression(windows, hour=design.hours(), cluster=design.independent_units()).absolute,
+            "switchback, Hájek": hajek(windows, design).absolute,
         }
         for method, one in found.items():
-            low, high = one.relative.interval(COVERAGE_ALPHA)
-            tally.add_coverage(method, effect, (np.array([low]), np.array([high])), effect)
+            low, high = one.interval(COVERAGE_ALPHA)
+            tally.add_coverage(method, effect, (np.array([low]), np.array([high])), effect * level)
             if effect == 0:
-                tally.add_p_values(method, np.array([one.absolute.p_value()]))
+                tally.add_p_values(method, np.array([one.p_value()]))
         if effect == 0:
             for statistic in _STATISTICS:
                 p_value = randomization_p_value(windows, design, statistic=statistic, draws=REDRAWS, seed=seed)

@@ -41,7 +41,6 @@ from splitmile.stats.power import (
     sample_size_proportions,
     variance_per_unit,
 )
-from splitmile.stats.quantile_sequences import quantile_always_valid_p_value, quantile_confidence_sequence
 from splitmile.stats.quantiles import quantile_estimates, quantile_of_units
 from splitmile.stats.sequential import always_valid_p_value, confidence_sequence, normal_mixture_bound, tuned_rho
 from splitmile.stats.srm import SegmentSrm, SequentialSrm, SrmTest, chi_squared_srm, sequential_srm, srm_by_segment
@@ -123,8 +122,6 @@ __all__ = [
     "posterior",
     "power",
     "quantile",
-    "quantile_always_valid_p_value",
-    "quantile_confidence_sequence",
     "quantile_estimates",
     "quantile_of_units",
     "randomization_p_value",

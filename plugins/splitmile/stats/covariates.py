@@ -259,9 +259,12 @@ def _comoments(of_metric: Sequence[FloatArray], of_covariate: Sequence[FloatArra
 def _is_contradictory(comoments: FloatArray) -> BoolArray:
     """Where no units can have these sums: a combination of N, D, XN and XD would have a negative variance."""
     spread = np.sqrt(np.diagonal(comoments, axis1=1, axis2=2))
-    # Row by row and column by column, since the product of two spreads could leave the range of floats.
-    correlations = comoments / np.where(spread > 0, spread, 1.0)[:, :, None] / np.where(spread > 0, spread, 1.0)[:, None, :]
-    is_impossible = np.any((np.abs(correlations) > 0) & (spread == 0)[:, :, None], axis=(1, 2))
+    varies, divisor = spread > 0, np.where(spread > 0, spread, 1.0)
+    with np.errstate(over="ignore"):
+        # Row by row and column by column, since the product of two spreads could leave the range of floats.
+        correlations = comoments / divisor[:, :, None] / divisor[:, None, :]
+    bound = np.where(varies[:, :, None] & varies[:, None, :], 1 + _ROUNDING, 0.0)
+    is_impossible = np.any(np.abs(correlations) > bound, axis=(1, 2))
     least = np.linalg.eigvalsh(np.where(is_impossible[:, None, None], 0.0, correlations))[:, 0]
     contradictory: BoolArray = is_impossible | (least < -_ROUNDING)
     return contradictory

@@ -9,6 +9,7 @@ from scipy import special
 from splitmile.stats.directions import accepted_losses, gain_signs
 from splitmile.stats.inputs import FloatArray, ProbabilityOutOfRange, counts, levels
 from splitmile.stats.sequential import tuned_rho
+from splitmile.stats.student import as_normal
 
 # Newton's steps from above on an increasing convex curve: quadratic, and at its limit after six of them.
 _STEPS = 8
@@ -23,12 +24,14 @@ def anytime_noninferiority_p_value(
     *,
     margin: ArrayLike,
     direction: ArrayLike,
+    degrees_of_freedom: ArrayLike = np.inf,
 ) -> FloatArray:
     """Always-valid p-value of "worse by the margin or more", shape (k,).
 
     The sequential counterpart of `Effects.one_sided_p_value`: over all looks together it falls below alpha with at most
     that probability while the loss is the margin or more. The smallest over the looks so far is valid as well. Below alpha
-    exactly where the estimate lies more than `one_sided_multiple` standard errors on the good side of the margin.
+    exactly where the estimate lies more than `one_sided_multiple` standard errors, carried over to Student's t, on the good
+    side of the margin.
 
     Args:
         estimate: Effects, absolute or relative; NaN stands for no estimate.
@@ -38,6 +41,7 @@ def anytime_noninferiority_p_value(
         alpha: One-sided level the experiment is planned at, below 0.5, one or one a row; it only tunes the mixture.
         margin: Acceptable loss, ≥ 0, in the unit of the effect; one, or one a row.
         direction: `increase` where more is better, `decrease` where less is; one, or one a row.
+        degrees_of_freedom: As for `confidence_sequence`.
 
     Returns:
         NaN where there is no estimate, no unit, or no standard error above zero.
@@ -57,7 +61,7 @@ def anytime_noninferiority_p_value(
         [0.0279]
     """
     distance = gain_signs(direction) * np.asarray(estimate, dtype=np.float64) + accepted_losses(margin)
-    return _p_value(distance, standard_error, n, planned_n, alpha)
+    return _p_value(distance, standard_error, n, planned_n, alpha, degrees_of_freedom)
 
 
 def anytime_harm_p_value(
@@ -69,6 +73,7 @@ def anytime_harm_p_value(
     *,
     margin: ArrayLike,
     direction: ArrayLike,
+    degrees_of_freedom: ArrayLike = np.inf,
 ) -> FloatArray:
     """Always-valid p-value of "not worse by more than the margin", shape (k,): a small one proves harm.
 
@@ -84,7 +89,7 @@ def anytime_harm_p_value(
         Howard et al. (2021), as there, with the hypotheses exchanged.
     """
     distance = gain_signs(direction) * np.asarray(estimate, dtype=np.float64) + accepted_losses(margin)
-    return _p_value(-distance, standard_error, n, planned_n, alpha)
+    return _p_value(-distance, standard_error, n, planned_n, alpha, degrees_of_freedom)
 
 
 def one_sided_multiple(n: ArrayLike, planned_n: ArrayLike, alpha: ArrayLike) -> FloatArray:
@@ -119,9 +124,16 @@ def one_sided_multiple(n: ArrayLike, planned_n: ArrayLike, alpha: ArrayLike) -> 
     return np.asarray(x * np.sqrt((units + rho) / units))
 
 
-def _p_value(distance: FloatArray, standard_error: ArrayLike, n: ArrayLike, planned_n: ArrayLike, alpha: ArrayLike) -> FloatArray:
+def _p_value(
+    distance: FloatArray,
+    standard_error: ArrayLike,
+    n: ArrayLike,
+    planned_n: ArrayLike,
+    alpha: ArrayLike,
+    degrees_of_freedom: ArrayLike,
+) -> FloatArray:
     units, rho, error = counts("n", n), _one_sided_rho(planned_n, alpha), np.asarray(standard_error, dtype=np.float64)
-    z = distance / np.where((error > 0) & (units > 0), error, np.nan)
+    z = as_normal(distance / np.where((error > 0) & (units > 0), error, np.nan), degrees_of_freedom)
     x = z * np.sqrt(units / (units + rho))
     logarithm = np.log1p(units / rho) / 2 - x**2 / 2 - np.log(2) - special.log_ndtr(x)
     return np.asarray(np.exp(np.minimum(logarithm, 0.0)))

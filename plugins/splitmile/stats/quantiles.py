@@ -24,7 +24,7 @@ _TOO_FEW = "too few units or observations for an interval around this quantile"
 _REACHES_CENSORED = "the interval around the quantile reaches into the censored observations"
 _ONE_VALUE = "all observed values are equal, so the quantile has no standard error"
 
-# Half-width, in standard errors, of the interval from which the spread is read: a 95 % interval, as in the source.
+# Half-width, in standard errors, of the 95 % interval that the observations have to cover.
 _Z = float(stats.norm.isf(0.025))
 
 # How far ΣS/Σn of the moments may lie from the histogram's own share: they count the same observations.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from splitmile.stats.inputs import CountsInvalid, FloatArray, counts, levels
+from splitmile.stats.student import as_normal, as_student
 
 
 def normal_mixture_bound(v: ArrayLike, rho: ArrayLike, alpha: ArrayLike) -> FloatArray:
@@ -70,14 +71,25 @@ def tuned_rho(planned_n: ArrayLike, alpha: ArrayLike) -> FloatArray:
 
 
 def confidence_sequence(
-    estimate: ArrayLike, standard_error: ArrayLike, n: ArrayLike, planned_n: ArrayLike, alpha: ArrayLike
+    estimate: ArrayLike,
+    standard_error: ArrayLike,
+    n: ArrayLike,
+    planned_n: ArrayLike,
+    alpha: ArrayLike,
+    *,
+    degrees_of_freedom: ArrayLike = np.inf,
 ) -> tuple[FloatArray, FloatArray]:
     """The anytime-valid 1 − alpha interval of an effect, low and high of shape (k,).
 
-    Works on absolute and relative effects alike. The clock is the number of independent units, not of rows. The
-    guarantee is asymptotic, as the central limit theorem's is; tuned to a far larger n, the first looks are very wide, so
-    that a handful of units cannot raise an alarm. ρ depends on planned_n and alpha: both belong to the plan and may not
-    change while the experiment runs.
+    Works on absolute and relative effects of any method alike: means, ratios, adjusted ones, quantiles. The clock is the
+    number of independent units, not of rows. ρ depends on planned_n and alpha: both belong to the plan and may not change while the
+    experiment runs.
+
+    The guarantee is asymptotic, as the central limit theorem's is. At the first looks a variance comes from a few units and
+    is too small at one of them, so that the plain sequence rejects far too often: with 15 units an arm that arrive one by one, at
+    one of 60 looks in 19 % of experiments without an effect instead of 5 %. With the effect's degrees of freedom the sequence
+    reaches as far as Student's t does at the tail probability that the normal distribution has there: 2.6 %. With many units
+    nothing changes.
 
     Args:
         estimate: Effects; NaN stands for no estimate.
@@ -85,9 +97,11 @@ def confidence_sequence(
         n: Units so far, both arms together.
         planned_n: Units planned, both arms together, ≥ 1. Going beyond it stays valid.
         alpha: One level, or one a row.
+        degrees_of_freedom: Of the standard error; infinite for a spread that is known.
 
     Returns:
-        NaN where there is no estimate, no unit, or no standard error above zero.
+        NaN where there is no estimate, no unit, or no standard error above zero; −inf and inf where there is too little to
+        bound the effect.
 
     Raises:
         CountsInvalid: n or planned_n is no count, or planned_n < 1.
@@ -104,17 +118,26 @@ def confidence_sequence(
     units, is_estimated = counts("n", n), _is_estimated(standard_error, n)
     bound = normal_mixture_bound(units, tuned_rho(planned_n, alpha), alpha)
     multiple = np.where(is_estimated, bound / np.sqrt(np.maximum(units, 1)), np.nan)
-    value, half = np.asarray(estimate, dtype=np.float64), multiple * np.asarray(standard_error, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        half = as_student(multiple, degrees_of_freedom) * np.asarray(standard_error, dtype=np.float64)
+    value = np.asarray(estimate, dtype=np.float64)
     return value - half, value + half
 
 
 def always_valid_p_value(
-    estimate: ArrayLike, standard_error: ArrayLike, n: ArrayLike, planned_n: ArrayLike, alpha: ArrayLike
+    estimate: ArrayLike,
+    standard_error: ArrayLike,
+    n: ArrayLike,
+    planned_n: ArrayLike,
+    alpha: ArrayLike,
+    *,
+    degrees_of_freedom: ArrayLike = np.inf,
 ) -> FloatArray:
     """The level at which the confidence sequence just excludes zero, shape (k,).
 
     With ρ held at its value for `alpha`, the level solves in closed form:
-    p = min(1, √((n+ρ)/ρ)·exp(−z²·n/(2(n+ρ)))), z = estimate/standard_error. So p < alpha exactly where the interval of
+    p = min(1, √((n+ρ)/ρ)·exp(−z²·n/(2(n+ρ)))), z = estimate/standard_error, carried over from Student's t to the normal
+    distribution by its tail probability. So p < alpha exactly where the interval of
     `confidence_sequence` at that same alpha excludes zero; at another level the interval, being tuned to that level,
     may differ slightly. The smallest p-value over the looks so far is a valid p-value as well.
 
@@ -124,6 +147,7 @@ def always_valid_p_value(
         n: Units so far, both arms together.
         planned_n: Units planned, both arms together, ≥ 1.
         alpha: The level the experiment is planned at, one or one a row; it only tunes ρ.
+        degrees_of_freedom: As for `confidence_sequence`.
 
     Returns:
         NaN where there is no estimate, no unit, or no standard error above zero.
@@ -139,7 +163,7 @@ def always_valid_p_value(
     units, is_estimated = counts("n", n), _is_estimated(standard_error, n)
     rho = tuned_rho(planned_n, alpha)
     z = np.asarray(estimate, dtype=np.float64) / np.where(is_estimated, np.asarray(standard_error, dtype=np.float64), np.nan)
-    logarithm = np.log1p(units / rho) / 2 - z**2 * units / (2 * (units + rho))
+    logarithm = np.log1p(units / rho) / 2 - as_normal(z, degrees_of_freedom) ** 2 * units / (2 * (units + rho))
     return np.asarray(np.exp(np.minimum(logarithm, 0.0)))
 
 

@@ -73,7 +73,6 @@ def _answer(columns: Columns, metric: AskedMetric, units: Units, grid: Grid, pla
         sides.covariance,
         alpha=question.alpha,
         planned_units=_clock(planned, grid, question),
-        is_quantile=metric.kind == "quantile",
     )
     segments = (ALL, *units.segments)
     names = [

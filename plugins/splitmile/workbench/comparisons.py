@@ -57,7 +57,6 @@ def infer(
     *,
     alpha: float,
     planned_units: FloatArray | None,
-    is_quantile: bool = False,
 ) -> Inference:
     """Effects of k comparisons with their inference.
 
@@ -67,7 +66,6 @@ def infer(
         covariance: Of the two sides, shape (k,).
         alpha: Two-sided level.
         planned_units: Units of both sides together, shape (k,), where the experiment is looked at while it runs.
-        is_quantile: Both sides are quantiles.
 
     Source:
         Welch (1947) and Fieller (1954) as in `stats`; Waudby-Smith et al. (2024), arXiv 2103.06476, for anytime-valid ones.
@@ -82,14 +80,13 @@ def infer(
         sequential = relative_sequential = sequential_p_value = None
     else:
         clock = (control.n + treatment.n, planned_units, alpha)
-        if is_quantile:
-            sequential = stats.quantile_confidence_sequence(absolute, *clock)
-            relative_sequential = stats.quantile_confidence_sequence(relative, *clock)
-            sequential_p_value = stats.quantile_always_valid_p_value(absolute, *clock)
-        else:
-            sequential = stats.confidence_sequence(absolute.estimate, absolute.standard_error, *clock)
-            relative_sequential = stats.confidence_sequence(relative.estimate, relative.standard_error, *clock)
-            sequential_p_value = stats.always_valid_p_value(absolute.estimate, absolute.standard_error, *clock)
+        sequential, relative_sequential = (
+            stats.confidence_sequence(of.estimate, of.standard_error, *clock, degrees_of_freedom=of.degrees_of_freedom)
+            for of in (absolute, relative)
+        )
+        sequential_p_value = stats.always_valid_p_value(
+            absolute.estimate, absolute.standard_error, *clock, degrees_of_freedom=absolute.degrees_of_freedom
+        )
     return Inference(
         control=control,
         treatment=treatment,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
 from splitmile.stats import (
@@ -15,22 +15,30 @@ from splitmile.stats import (
     ProbabilityOutOfRange,
     absolute_effect,
     always_valid_p_value,
+    anytime_noninferiority_p_value,
     confidence_sequence,
     normal_mixture_bound,
-    quantile_always_valid_p_value,
-    quantile_confidence_sequence,
     quantile_estimates,
     quantile_of_units,
     tuned_rho,
 )
+from splitmile.stats.student import as_normal, as_student
 
 
 def effects(estimate: float, standard_error: float, degrees_of_freedom: float) -> Effects:
     return Effects([estimate], [standard_error], [degrees_of_freedom], [""])
 
 
+def sequence(effect: Effects, *plan: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return confidence_sequence(effect.estimate, effect.standard_error, *plan, degrees_of_freedom=effect.degrees_of_freedom)
+
+
+def p_value(effect: Effects, *plan: ArrayLike) -> NDArray[np.float64]:
+    return always_valid_p_value(effect.estimate, effect.standard_error, *plan, degrees_of_freedom=effect.degrees_of_freedom)
+
+
 def test_it_reaches_as_far_as_student_does_with_the_same_tail() -> None:
-    low, high = quantile_confidence_sequence(effects(30, 10, 7), [400], [900], 0.05)
+    low, high = sequence(effects(30, 10, 7), [400], [900], 0.05)
     normal = float(normal_mixture_bound(400, tuned_rho(900, 0.05), 0.05)) / 20
     student = optimize.brentq(lambda x: stats.t.sf(x, 7) / stats.norm.sf(normal) - 1, 1, 100)
     assert high[0] == pytest.approx(30 + 10 * student, rel=1e-9)
@@ -39,10 +47,10 @@ def test_it_reaches_as_far_as_student_does_with_the_same_tail() -> None:
 
 
 def test_with_many_units_it_is_the_asymptotic_confidence_sequence() -> None:
-    low, high = quantile_confidence_sequence(effects(30, 10, 1e12), [400], [900], 0.05)
+    low, high = sequence(effects(30, 10, 1e12), [400], [900], 0.05)
     plain = confidence_sequence([30.0], [10.0], [400], [900], 0.05)
     assert [low[0], high[0]] == pytest.approx([plain[0][0], plain[1][0]], rel=1e-8)
-    p = quantile_always_valid_p_value(effects(45, 10, 1e12), [400], [900], 0.05)
+    p = p_value(effects(45, 10, 1e12), [400], [900], 0.05)
     assert p == pytest.approx(always_valid_p_value([45.0], [10.0], [400], [900], 0.05), rel=1e-6)
 
 
@@ -59,8 +67,8 @@ def test_p_value_is_below_alpha_exactly_where_the_interval_excludes_zero(
     value: float, standard_error: float, freedom: float, n: int, planned_n: int, alpha: float
 ) -> None:
     effect = effects(value, standard_error, freedom)
-    low, high = quantile_confidence_sequence(effect, [n], [planned_n], alpha)
-    p = quantile_always_valid_p_value(effect, [n], [planned_n], alpha)[0]
+    low, high = sequence(effect, [n], [planned_n], alpha)
+    p = p_value(effect, [n], [planned_n], alpha)[0]
     assert 0 <= p <= 1
     assert low[0] <= value <= high[0]
     if abs(p - alpha) > 1e-9:
@@ -71,24 +79,33 @@ def test_p_value_keeps_the_digits_of_its_tail() -> None:
     effect = effects(36.0, 1.0, 1e5)
     z = stats.norm.isf(effect.p_value()[0] / 2)
     rho = float(tuned_rho(900, 0.05))
-    p = quantile_always_valid_p_value(effect, [900], [900], 0.05)[0]
+    p = p_value(effect, [900], [900], 0.05)[0]
     assert 0 < p < 1e-240
     assert math.log(p) == pytest.approx(math.log((900 + rho) / rho) / 2 - z**2 * 900 / (900 + rho) / 2, rel=1e-9)
+
+
+def test_few_degrees_of_freedom_make_a_guardrail_careful_as_well() -> None:
+    safe = [
+        anytime_noninferiority_p_value([5.0], [1.0], [50], [50], 0.05, margin=0, direction="increase", degrees_of_freedom=freedom)[0]
+        for freedom in (np.inf, 1e5, 9)
+    ]
+    assert safe[0] == pytest.approx(safe[1], rel=1e-2)
+    assert safe[2] > 10 * safe[0]
 
 
 @pytest.mark.filterwarnings("error")
 def test_rows_keep_their_own_plans_and_reasons() -> None:
     rows = Effects([5.0, np.nan, 5.0, 5.0], [1.0, np.nan, 1.0, 1e300], [9.0, np.nan, 9.0, 1.0], ["", "no observation", "", ""])
-    low, high = quantile_confidence_sequence(rows, [50, 50, 0, 2], [50, 50, 50, 200], [0.05, 0.05, 0.05, 0.01])
-    p = quantile_always_valid_p_value(rows, [50, 50, 0, 2], [50, 50, 50, 200], [0.05, 0.05, 0.05, 0.01])
+    low, high = sequence(rows, [50, 50, 0, 2], [50, 50, 50, 200], [0.05, 0.05, 0.05, 0.01])
+    p = p_value(rows, [50, 50, 0, 2], [50, 50, 50, 200], [0.05, 0.05, 0.05, 0.01])
     assert [low[3], high[3]] == [-math.inf, math.inf]
     assert np.isnan([low[1:3], high[1:3], p[1:3]]).all()
-    assert low[0] == quantile_confidence_sequence(effects(5, 1, 9), [50], [50], 0.05)[0][0]
-    assert p[0] == quantile_always_valid_p_value(effects(5, 1, 9), [50], [50], 0.05)[0]
+    assert low[0] == sequence(effects(5, 1, 9), [50], [50], 0.05)[0][0]
+    assert p[0] == p_value(effects(5, 1, 9), [50], [50], 0.05)[0]
     assert p[3] == 1
 
 
-@pytest.mark.parametrize("call", [quantile_confidence_sequence, quantile_always_valid_p_value])
+@pytest.mark.parametrize("call", [sequence, p_value])
 def test_impossible_counts_and_levels_are_refused(call: object) -> None:
     assert callable(call)
     with pytest.raises(CountsInvalid, match="n holds -1"):
@@ -125,7 +142,7 @@ def ever_rejected(rng: np.random.Generator, *, couriers: int, q: float, runs: in
             control, treatment = (quantile_estimates(*quantile_of_units(*rows, q), q) for rows in so_far)
             effect, n = absolute_effect(control, treatment), control.n + treatment.n
             sequences = (
-                quantile_confidence_sequence(effect, n, 2 * couriers, 0.05),
+                sequence(effect, n, 2 * couriers, 0.05),
                 confidence_sequence(effect.estimate, effect.standard_error, n, 2 * couriers, 0.05),
                 effect.interval(0.05),
             )
@@ -146,6 +163,23 @@ def test_a_real_effect_is_found() -> None:
     arm = courier % 2
     both = quantile_estimates(*quantile_of_units(np.where(arm == 1, 0.9 * seconds, seconds), courier, 0.9, group=arm, groups=2), 0.9)
     effect = absolute_effect(both.take([0]), both.take([1]))
-    low, high = quantile_confidence_sequence(effect, [300], [300], 0.05)
+    low, high = sequence(effect, [300], [300], 0.05)
     assert low[0] < -0.1 * both.value[0] < high[0] < 0
-    assert quantile_always_valid_p_value(effect, [300], [300], 0.05)[0] < 0.01
+    assert p_value(effect, [300], [300], 0.05)[0] < 0.01
+
+
+@settings(deadline=None)
+@given(st.floats(0.1, 300), st.floats(1, 1e9))
+def test_distances_are_carried_over_and_back(z: float, freedom: float) -> None:
+    there = as_student(np.array([z]), freedom)
+    if np.isfinite(there[0]) and there[0] < 1e150:
+        assert as_normal(there, freedom)[0] == pytest.approx(z, rel=1e-6)
+        assert as_normal(-there, freedom)[0] == pytest.approx(-z, rel=1e-6)
+
+
+@pytest.mark.parametrize("freedom", [400.0, 1e6])
+def test_the_far_tail_goes_on_where_floats_end(freedom: float) -> None:
+    before, after = as_student(np.array([36.999999, 37.000001]), freedom)
+    assert 0 < after / before - 1 < 1e-3
+    assert as_normal(np.array([1.001 * after]), freedom)[0] > 37
+    assert list(as_student(np.array([2.0, 500.0]), np.inf)) == list(as_normal(np.array([2.0, 500.0]), np.inf)) == [2.0, 500.0]

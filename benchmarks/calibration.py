@@ -31,6 +31,9 @@ from splitmile.calibration import (
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "calibration.md"
 PICTURES = DOCUMENT.parent / "images"
+_WORDS = {"feed", "rows", "method", "figure", "note"}
+"""Columns that hold words, not numbers."""
+
 _MARKED = re.compile(r"(<!-- measured: ([a-z-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 
 
@@ -141,8 +144,8 @@ def _heading(calibration: Calibration) -> str:
 
 
 def _markdown(table: TextTable) -> str:
-    lines = [table.head, tuple("---" if at == 0 or name in ("note", "rows") else "---:" for at, name in enumerate(table.head)), *table.rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    rules = tuple("---" if name in _WORDS else "---:" for name in table.head)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (table.head, rules, *table.rows))
 
 
 PARTS: dict[str, Callable[[Sequence[Calibration]], str]] = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib as mpl
@@ -19,16 +20,19 @@ from splitmile.calibration.trials import LEVELS, Trial
 # Okabe and Ito's colours, which can be told apart with any colour vision; shapes and dashes say the same once more.
 BLUE, ORANGE, GREEN, PURPLE, RED, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#6B6B6B"
 _OF_LEVEL = dict(zip(LEVELS, ((SKY, "s"), (BLUE, "o"), (GREEN, "D")), strict=True))
-_STYLES: Sequence[tuple[str, str]] = (
-    (BLUE, "-"),
-    (GREEN, "--"),
-    (ORANGE, "-."),
-    (PURPLE, ":"),
-    (SKY, "-"),
-    ("#000000", "--"),
-    (GREY, "-."),
+_STYLES: Sequence[tuple[str, str, str]] = (
+    (BLUE, "-", "o"),
+    (GREEN, "--", "s"),
+    (ORANGE, "-.", "^"),
+    (PURPLE, ":", "D"),
+    (SKY, "-", "v"),
+    (GREY, "--", "P"),
+    ("#000000", ":", "x"),
+    (ORANGE, "-", "*"),
 )
-_POINTS = 200
+"""Colour, dashes and mark of a line that is to be told from the others."""
+
+_POINTS = 100
 _ALPHA = 0.05
 
 
@@ -82,12 +86,12 @@ def false_positives(calibrations: Sequence[Calibration]) -> Figure:
         axes.set_title(calibration.feed)
         axes.set_xlabel("splits on which it rejects, log scale")
     handles = [
-        mpl.lines.Line2D([], [], color=color, marker=mark, linestyle="", label=f"at {level:.0%}")
+        mpl.lines.Line2D([], [], color=color, marker=mark, linestyle="", label=f"at {100 * level:.0f} %")
         for level, (color, mark) in _OF_LEVEL.items()
     ]
     handles += [
         mpl.patches.Patch(color="#D9D9D9", label="99 % band of a right method"),
-        mpl.lines.Line2D([], [], color=RED, marker="x", linestyle="", label="outside its band"),
+        mpl.lines.Line2D([], [], color=RED, marker="s", linestyle="", label="outside its band, any shape"),
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=5, frameon=False)
     return figure
@@ -99,7 +103,7 @@ def p_values(calibrations: Sequence[Calibration]) -> Figure:
     rows = figure.subplots(len(calibrations), 2, squeeze=False)
     expected = (np.arange(_POINTS) + 0.5) / _POINTS
     for (left, right), calibration in zip(rows, calibrations, strict=True):
-        outside = _Labels()
+        styles = cycle(_STYLES)
         for trial in calibration.trials:
             answered = np.sort(trial.even_p_values[~np.isnan(trial.even_p_values)])
             if not answered.size:
@@ -107,7 +111,7 @@ def p_values(calibrations: Sequence[Calibration]) -> Figure:
             share = np.searchsorted(answered, expected, side="right") / answered.size
             fewest = 1.63 / np.sqrt(answered.size)
             is_out = float(np.max(np.abs(share - expected))) > fewest
-            style = _line(trial, is_out, outside)
+            style = _line(trial, is_out, styles)
             left.plot(expected, share, **style)
             if not trial.is_warning:
                 right.plot(expected, share - expected, **style)
@@ -126,7 +130,8 @@ def p_values(calibrations: Sequence[Calibration]) -> Figure:
             axes.set_xlim(0, 1)
             axes.set_xlabel("x")
         left.legend(loc="lower right", frameon=False, fontsize=7.5)
-        right.legend(loc="upper left", frameon=False, fontsize=7.5, ncols=2)
+        shades = [each for each in right.get_legend_handles_labels()[0] if isinstance(each, mpl.patches.Patch)]
+        right.legend(handles=shades, loc="lower left", frameon=False, fontsize=7.5)
     return figure
 
 
@@ -134,23 +139,29 @@ def ever_rejections(calibrations: Sequence[Calibration]) -> Figure:
     """How many runs had raised a false alarm by each day, at 5 %."""
     figure = Figure(figsize=(11, 5.2), layout="constrained")
     panels = figure.subplots(1, len(calibrations), sharey=True, squeeze=False)[0]
-    names = list(dict.fromkeys(trial.method for each in calibrations for trial in each.trials if trial.first_rejection))
+    trials = [trial for each in calibrations for trial in each.trials if trial.first_rejection]
+    names = list(dict.fromkeys(trial.method for trial in sorted(trials, key=lambda trial: trial.is_warning)))
     for axes, calibration in zip(panels, calibrations, strict=True):
         for trial in calibration.trials:
             if trial.first_rejection:
                 days = np.arange(trial.looks)
-                color, dashes = _STYLES[names.index(trial.method) % len(_STYLES)]
-                share = [ever_rejected(trial, _ALPHA, int(day)) for day in days]
-                width = 1.2 if trial.is_warning else 1.7
-                color, dashes = (RED, "-" if "SRM" not in trial.method else "--") if trial.is_warning else (color, dashes)
-                axes.step(days + 1, share, where="post", color=color, linestyle=dashes, linewidth=width, label=trial.method)
+                wrong = (RED, "--" if "SRM" in trial.method else "-", "")
+                color, dashes, mark = wrong if trial.is_warning else _STYLES[names.index(trial.method) % len(_STYLES)]
+                style = {"color": color, "linestyle": dashes, "linewidth": 1.3, "marker": mark, "markersize": 4.5, "label": trial.method}
+                # Marks of lines that lie on each other stand side by side.
+                every = (2 * names.index(trial.method) % 12, 12)
+                axes.plot(days + 1, [ever_rejected(trial, _ALPHA, int(day)) for day in days], markevery=every, **style)
         axes.axhline(_ALPHA, color="black", linewidth=0.8, linestyle=":")
         axes.text(calibration.looks, _ALPHA, "allowed: 5 %", ha="right", va="bottom", fontsize=8)
         axes.set_title(calibration.feed)
         axes.set_xlabel("day of the run")
         axes.set_xlim(1, calibration.looks)
-        axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        # Roots, so that what is far below 5 % and what is far above it can both be seen.
+        axes.set_yscale("function", functions=(lambda share: np.sqrt(np.maximum(share, 0)), np.square))
+        axes.set_ylim(0, 0.6)
+        axes.set_yticks([0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5], ["0", "1 %", "2 %", "5 %", "10 %", "20 %", "30 %", "50 %"])
+        axes.grid(axis="y", color="#E4E4E4", linewidth=0.6)
+        axes.set_axisbelow(True)
     panels[0].set_ylabel("runs that had rejected by then, though nothing was there")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
@@ -168,6 +179,7 @@ def coverage(calibrations: Sequence[Calibration]) -> Figure:
             ("read once", [method for method in fixed if "wrong" not in method], BLUE, "o"),
             ("confidence sequence, at all looks at once", [m for m in _methods(found) if "sequence" in m], GREEN, "D"),
         )
+        short: dict[str, list[float]] = {}
         by_cell = {(row.method, row.setting): row for row in found}
         for label, methods, color, mark in groups:
             for at, method in enumerate(methods):
@@ -178,15 +190,15 @@ def coverage(calibrations: Sequence[Calibration]) -> Figure:
                 axes.plot(x, y, mark, color=color, markersize=4, alpha=0.85, label=label if at == 0 else None)
                 for place, cell in zip(x, cells, strict=True):
                     if cell.value < cell.low:
-                        axes.annotate(method, (place, cell.value), (3, -9), textcoords="offset points", fontsize=6.5, color=RED)
-                        axes.plot([place], [cell.value], "x", color=RED, markersize=7)
+                        axes.plot([place], [cell.value], mark, color=RED, markersize=4.5)
+                        short.setdefault(method, []).append(cell.value)
         low, high = band(1 - _ALPHA, calibration.draws)
         axes.axhspan(low, high, color="#D9D9D9", zorder=0, label=f"99 % band, {calibration.draws:,} draws")
         axes.axhline(1 - _ALPHA, color="black", linewidth=0.8, linestyle=":")
-        wrong = [(m, [by_cell[m, e].value for e in EFFECTS]) for m in fixed if "wrong" in m]
-        text = "\n".join(f"{method}: {min(values):.0%} to {max(values):.0%}" for method, values in wrong)
-        axes.text(0.02, 0.02, f"below the picture:\n{text}", transform=axes.transAxes, fontsize=7.5, color=RED, va="bottom")
-        axes.set_ylim(0.9, 1.003)
+        wrong = {m: [by_cell[m, effect].value for effect in EFFECTS] for m in fixed if "wrong" in m}
+        lines = ["below the band, at least:", *(f"{method}: {100 * min(values):.1f} %" for method, values in (short | wrong).items())]
+        axes.text(0.02, 0.02, "\n".join(lines), transform=axes.transAxes, fontsize=7.5, color=RED, va="bottom")
+        axes.set_ylim(0.885, 1.003)
         axes.set_xticks(range(len(EFFECTS)), [f"{effect:+.0%}" if effect else "none" for effect in EFFECTS])
         axes.set_xlabel("injected effect")
         axes.set_title(calibration.feed)
@@ -197,23 +209,12 @@ def coverage(calibrations: Sequence[Calibration]) -> Figure:
     return figure
 
 
-class _Labels:
-    """Gives each line that is outside its band a style of its own."""
-
-    def __init__(self) -> None:
-        self.used = 0
-
-    def following(self) -> tuple[str, str]:
-        self.used += 1
-        return _STYLES[(self.used - 1) % len(_STYLES)]
-
-
-def _line(trial: Trial, is_out: bool, labels: _Labels) -> dict[str, object]:
+def _line(trial: Trial, is_out: bool, styles: Iterator[tuple[str, str, str]]) -> dict[str, object]:
     if trial.is_warning:
         dashes = "-" if "row" in trial.method else "--"
         return {"color": RED, "linestyle": dashes, "linewidth": 1.3, "label": trial.method, "zorder": 3}
     if is_out:
-        color, dashes = labels.following()
+        color, dashes, _ = next(styles)
         return {"color": color, "linestyle": dashes, "linewidth": 1.3, "label": trial.method, "zorder": 3}
     return {"color": "#9A9A9A", "linewidth": 0.7, "zorder": 2}
 
@@ -222,12 +223,12 @@ def _mark(axes: Axes, row: Measurement, at: int) -> None:
     axes.fill_betweenx([at - 0.38, at + 0.38], row.low, row.high, color="#D9D9D9", linewidth=0)
     color, mark = _OF_LEVEL[row.setting]
     is_inside = row.low <= row.value <= row.high
-    axes.plot(
-        [max(row.value, 0.001)], [at], mark if is_inside else "x", color=color if is_inside else RED, markersize=4.5 if is_inside else 6
-    )
+    axes.plot([max(row.value, 0.001)], [at], mark, color=color if is_inside else RED, markersize=4.5)
 
 
 def _methods(rows: Iterable[Measurement]) -> list[str]:
     """Names, right methods first."""
     names = list(dict.fromkeys(row.method for row in rows))
-    return [name for name in names if "wrong" not in name] + [name for name in names if "wrong" in name]
+    # One feed may have trials of quantiles that another one has not; they stand together.
+    first = next((at for at, name in enumerate(names) if name.startswith("quantile")), 0)
+    return sorted(names, key=lambda name: ("wrong" in name, first if name.startswith("quantile") else names.index(name)))

@@ -301,7 +301,7 @@ def test_covariance_enters_the_relative_effect_as_in_the_rows() -> None:
     def excess(theta: float) -> float:
         mean = (after - theta * before).mean()
         spread = (after - theta * before).std(ddof=1) / 20
-        return mean**2 / spread**2 - stats.t.isf(0.025, absolute_effect(control, treatment).degrees_of_freedom[0]) ** 2
+        return mean**2 / spread**2 - stats.t.isf(0.025, effect.degrees_of_freedom[0]) ** 2
 
     ratio = paired.value[0]
     ends = optimize.brentq(excess, 0.9 * ratio, ratio) - 1, optimize.brentq(excess, ratio, 1.1 * ratio) - 1

@@ -100,7 +100,7 @@ def test_a_build_is_named_limited_spread_and_granted(settings: Settings, access:
     assert {"model.splitmile.unit_days", "model.splitmile.experiment_moments"} <= {line.get("node") for line in said}
     assert len({line["invocation_id"] for line in said}) == 1
     assert "set statement_timeout to 77000" in log
-    assert _open_sessions(access) == before
+    assert _open_sessions(access) <= before
 
     # Tables lie where they are joined.
     with open_warehouse(limited, access) as administrator:

@@ -159,8 +159,9 @@ def _comparisons(plan: Plan, pairs: Sequence[Pair], arms: Arms, relative: stats.
     alpha = plan.alpha
     absolute = stats.absolute_effect(arms.control, arms.treatment, covariance=arms.covariance)
     looks = arms.control.n + arms.treatment.n, _planned_units(plan, (treatment for _, treatment in pairs)), alpha
-    freedom = absolute.degrees_of_freedom
-    sequential_p = _numbers(stats.always_valid_p_value(absolute.estimate, absolute.standard_error, *looks, degrees_of_freedom=freedom))
+    sequential_p = _numbers(
+        stats.always_valid_p_value(absolute.estimate, absolute.standard_error, *looks, degrees_of_freedom=absolute.degrees_of_freedom)
+    )
     sequential, sequential_relative = (
         _intervals(stats.confidence_sequence(of.estimate, of.standard_error, *looks, degrees_of_freedom=of.degrees_of_freedom))
         for of in (absolute, relative)

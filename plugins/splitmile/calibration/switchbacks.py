@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import numpy as np
@@ -21,7 +22,7 @@ REDRAWS = 199
 _MOST_DRAWS = 2_000
 _MOST_ZONES, _DAYS = 10, 14
 _WINDOW_MINUTES, _WINDOWS_PER_BLOCK = 180, 2
-_STATISTICS: tuple[Statistic, ...] = ("regression", "hajek")
+_STATISTICS: Mapping[Statistic, str] = {"regression": "regression", "hajek": "Hájek"}
 
 
 def switchback_trials(feed: Feed, draws: int, seed: int) -> tuple[Trial, ...]:
@@ -82,7 +83,7 @@ def _try(tally: Tally, design: SwitchbackDesign, arms: ArmArray, sums: tuple[Flo
             if effect == 0:
                 tally.add_p_values(method, np.array([one.p_value()]))
         if effect == 0:
-            for statistic in _STATISTICS:
+            for statistic, name in _STATISTICS.items():
                 p_value = randomization_p_value(windows, design, statistic=statistic, draws=REDRAWS, seed=seed)
-                tally.add_p_values(f"switchback, randomisation of {statistic}", np.array([p_value]))
+                tally.add_p_values(f"switchback, {name} by randomisation", np.array([p_value]))
             tally.add_p_values("switchback, carry-over", np.array([carryover_test(windows, design, order=1).p_value()]))

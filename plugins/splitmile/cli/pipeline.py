@@ -140,7 +140,8 @@ def results(
     from splitmile.results.codec import to_json
     from splitmile.results.rows import flat_rows
 
-    with open_warehouse(_settings(state=state), "results") as warehouse:
+    settings = _settings(state=state)
+    with open_warehouse(settings, "results") as warehouse:
         scorecard = kept_scorecard(warehouse, experiment, as_of.date() if as_of else None)
     if form is Format.json:
         typer.echo(to_json(scorecard, indent=2))
@@ -150,7 +151,7 @@ def results(
         writer.writeheader()
         writer.writerows(rows)
     else:
-        print_scorecard(scorecard)
+        print_scorecard(scorecard, language=settings.publishing.language)
 
 
 @commands.command()

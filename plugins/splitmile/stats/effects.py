@@ -131,7 +131,7 @@ def absolute_effect(control: Moments | Estimates, treatment: Moments | Estimates
         control: k rows: moments, or the estimates that another method made of them.
         treatment: k rows, each compared with the control row at the same place.
         covariance: Of the two estimates, where they share data, as adjusted ones do; one, or one a row. NaN only where a
-            side has no estimate. The degrees of freedom leave it out, which matters with few units alone.
+            side has no estimate.
 
     Returns:
         k rows; no estimate where either side has none, no inference where neither side varies.
@@ -151,7 +151,7 @@ def absolute_effect(control: Moments | Estimates, treatment: Moments | Estimates
         ([2.0], [6.0], [0.070988])
     """
     c, t, shared, reason = _both_sides(control, treatment, covariance)
-    return _effects(t.value - c.value, c.variance + t.variance - 2 * shared, _degrees_of_freedom(c, t), reason)
+    return _effects(t.value - c.value, c.variance + t.variance - 2 * shared, _degrees_of_freedom(c, t, shared), reason)
 
 
 def relative_effect(
@@ -191,7 +191,7 @@ def relative_effect(
     undefined = np.char.mod("zero lies within the control's %g %% confidence interval", 100 * (1 - level[may_be_zero]))
     # A lone −100 % without spread: the delta method sees no variance there, although the control has some.
     reason = first_reasons((reason != "", reason), (may_be_zero, words_in(may_be_zero, undefined)), (_is_all_zero(c, t), _ALL_ZERO))
-    return _effects(ratio - 1, squares / base**2, _degrees_of_freedom(c, t), reason)
+    return _effects(ratio - 1, squares / base**2, _degrees_of_freedom(c, t, shared), reason)
 
 
 def fieller_interval(
@@ -219,7 +219,7 @@ def fieller_interval(
         175-185.
     """
     c, t, shared, reason = _both_sides(control, treatment, covariance)
-    critical = critical_values(alpha, _degrees_of_freedom(c, t)) ** 2
+    critical = critical_values(alpha, _degrees_of_freedom(c, t, shared)) ** 2
     leading = c.value**2 - critical * c.variance
     is_bounded = (leading > 0) & ~_is_all_zero(c, t)
     # t²·(V_T·(R_C² − t²·V_C) + V_C·R_T² − 2·R_T·R_C·W + t²·W²), without W a sum of positive parts wherever the interval is bounded.
@@ -276,9 +276,12 @@ def _effects(value: FloatArray, variance: FloatArray, freedom: FloatArray, reaso
     return Effects(value, np.sqrt(variance), np.where(reason == "", freedom, np.nan), reason)
 
 
-def _degrees_of_freedom(c: Estimates, t: Estimates) -> FloatArray:
-    """Welch–Satterthwaite, from each side's share of the variance: squared variances could leave the range of floats."""
-    share = quotients(c.variance, c.variance + t.variance)
+def _degrees_of_freedom(c: Estimates, t: Estimates, shared: FloatArray) -> FloatArray:
+    """Welch–Satterthwaite, from each side's share of the variance: squared variances could leave the range of floats.
+
+    What the two have in common is neither's own: of adjusted sides the variance less the covariance is the residual one.
+    """
+    share = np.clip(quotients(c.variance - shared, c.variance + t.variance - 2 * shared), 0.0, 1.0)
     spent = share**2 / c.degrees_of_freedom + (1 - share) ** 2 / t.degrees_of_freedom
     freedom: FloatArray = 1 / spent
     return freedom

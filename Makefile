@@ -66,6 +66,9 @@ scaling: setup ## Measure small days and write docs/scaling.md anew, some minute
 bench: setup ## Measure the statistics beside other libraries and write docs/performance.md anew, a minute
 	@$(BIN)/python -m benchmarks.performance
 
+calibrate: setup ## Count how often every method errs and write docs/calibration.md anew, some minutes
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.calibration
+
 mutate: setup ## Change the core formulas in every small way and list the changes that no test notices, half an hour
 	rm -rf .local/mutation
 	mkdir -p .local/mutation/src .local/mutation/tests

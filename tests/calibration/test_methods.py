@@ -64,7 +64,7 @@ def far_outside(rows: list[Measurement]) -> list[tuple[str, Measure, float, floa
         (cluster_trials, DRAWS, 6),
         (contrast_trials, DRAWS, 3),
         (switchback_trials, 40, 5),
-        (sequential_trials, DRAWS, 5),
+        (sequential_trials, DRAWS, 4),
         (mismatch_trials, DRAWS, 1),
     ],
     ids=["fixed", "adjusted", "quantiles", "clusters", "contrasts", "switchbacks", "looks", "mismatch"],

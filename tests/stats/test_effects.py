@@ -402,3 +402,16 @@ def test_welch_and_delta_intervals_cover_as_often_as_they_say() -> None:
     for effect, truth in ((absolute_effect(*sides), 180.0), (relative_effect(*sides), 0.1)):
         low, high = effect.interval(0.05)
         assert np.mean((low <= truth) & (truth <= high)) == pytest.approx(0.95, abs=3 * math.sqrt(0.05 * 0.95 / runs))
+
+
+@pytest.mark.parametrize(
+    ("covariance", "share"),
+    [(0.0, 4 / 13), (1.0, 3 / 11), (-2.0, 6 / 17), (5.0, 0.0)],
+    ids=["none", "positive", "negative", "more than a side's own variance"],
+)
+def test_degrees_of_freedom_weigh_what_is_not_in_common(covariance: float, share: float) -> None:
+    control, treatment = Estimates([11], [5.0], [4.0], [10.0], [""]), Estimates([21], [6.0], [9.0], [20.0], [""])
+    expected = 1 / (share**2 / 10 + (1 - share) ** 2 / 20)
+    assert absolute_effect(control, treatment, covariance=covariance).degrees_of_freedom[0] == pytest.approx(expected, rel=1e-12)
+    swapped = 1 / ((1 - share) ** 2 / 20 + share**2 / 10)
+    assert absolute_effect(treatment, control, covariance=covariance).degrees_of_freedom[0] == pytest.approx(swapped, rel=1e-12)

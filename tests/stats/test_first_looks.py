@@ -12,6 +12,7 @@ from scipy import optimize, stats
 from splitmile.stats import (
     CountsInvalid,
     Effects,
+    Estimates,
     ProbabilityOutOfRange,
     absolute_effect,
     always_valid_p_value,
@@ -20,6 +21,7 @@ from splitmile.stats import (
     normal_mixture_bound,
     quantile_estimates,
     quantile_of_units,
+    relative_confidence_sequence,
     tuned_rho,
 )
 from splitmile.stats.student import as_normal, as_student
@@ -44,6 +46,11 @@ def test_it_reaches_as_far_as_student_does_with_the_same_tail() -> None:
     assert high[0] == pytest.approx(30 + 10 * student, rel=1e-9)
     assert low[0] == pytest.approx(30 - 10 * student, rel=1e-9)
     assert student > 1.5 * normal
+
+
+def test_the_first_unit_has_the_whole_boundary() -> None:
+    low, high = confidence_sequence([0.0], [1.0], [1], [900], 0.05)
+    assert high[0] == -low[0] == pytest.approx(float(normal_mixture_bound(1, tuned_rho(900, 0.05), 0.05)), rel=1e-12)
 
 
 def test_with_many_units_it_is_the_asymptotic_confidence_sequence() -> None:
@@ -183,3 +190,25 @@ def test_the_far_tail_goes_on_where_floats_end(freedom: float) -> None:
     assert 0 < after / before - 1 < 1e-3
     assert as_normal(np.array([1.001 * after]), freedom)[0] > 37
     assert list(as_student(np.array([2.0, 500.0]), np.inf)) == list(as_normal(np.array([2.0, 500.0]), np.inf)) == [2.0, 500.0]
+
+
+def test_relative_and_absolute_sequences_exclude_no_effect_together() -> None:
+    """Also where the control is so noisy that the relative one is lopsided, or not bounded at all."""
+    rng = np.random.default_rng(11)
+    rows = 400
+    mean, n = rng.uniform(0.5, 5, rows), rng.integers(2, 60, rows)
+    error = rng.uniform(0.1, 1, (2, rows))
+    sides = [
+        Estimates(n, mean * factor, error[at] ** 2, n - 1.0, np.full(rows, ""))
+        for at, factor in enumerate((1.0, rng.uniform(0.1, 4, rows)))
+    ]
+    effect = absolute_effect(*sides)
+    low, high = sequence(effect, 2 * n, 100, 0.05)
+    relative_low, relative_high = relative_confidence_sequence(*sides, 100, 0.05)
+    is_bounded = np.isfinite(relative_low)
+    assert 50 < is_bounded.sum() < rows
+    excluded, relative_excluded = (low > 0) | (high < 0), (relative_low > 0) | (relative_high < 0)
+    assert 10 < excluded[is_bounded].sum() < is_bounded.sum()
+    assert np.array_equal(excluded[is_bounded], relative_excluded[is_bounded])
+    nothing = Estimates([5], [1.0], [0.0], [4.0], [""])
+    assert np.isnan(relative_confidence_sequence(nothing, nothing, 100, 0.05)).all()

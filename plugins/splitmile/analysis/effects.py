@@ -162,10 +162,12 @@ def _comparisons(plan: Plan, pairs: Sequence[Pair], arms: Arms, relative: stats.
     sequential_p = _numbers(
         stats.always_valid_p_value(absolute.estimate, absolute.standard_error, *looks, degrees_of_freedom=absolute.degrees_of_freedom)
     )
-    sequential, sequential_relative = (
-        _intervals(stats.confidence_sequence(of.estimate, of.standard_error, *looks, degrees_of_freedom=of.degrees_of_freedom))
-        for of in (absolute, relative)
+    sequential = _intervals(
+        stats.confidence_sequence(absolute.estimate, absolute.standard_error, *looks, degrees_of_freedom=absolute.degrees_of_freedom)
     )
+    low, high = stats.relative_confidence_sequence(arms.control, arms.treatment, *looks[1:], covariance=arms.covariance)
+    is_defined = relative.reason == ""
+    sequential_relative = _intervals((np.where(is_defined, low, np.nan), np.where(is_defined, high, np.nan)))
     absolutes, relatives = _estimates(absolute, alpha), _estimates(relative, alpha)
     without_covariate = _estimates(stats.relative_effect(*arms.unadjusted, alpha=alpha), alpha)
     views = _bayesian(relative, [planned.metric.direction.value for planned, _ in pairs], alpha)

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from splitmile.calibration.feeds import Feed, Floats, Integers
 from splitmile.calibration.outcomes import EFFECTS
 from splitmile.calibration.randomise import Bools, CentredSums, UnitSums, splits
 from splitmile.calibration.trials import COVERAGE_ALPHA, LEVELS, Trial, first_look
-from splitmile.stats import Effects, absolute_effect, confidence_sequence, fieller_interval, relative_effect
+from splitmile.stats import Effects, absolute_effect, confidence_sequence, relative_confidence_sequence
 from splitmile.stats.cuped import cuped
 
 PEEKING = "ratio, fixed horizon read daily (wrong)"
@@ -77,10 +76,6 @@ def _ratio(control: CentredSums, treatment: CentredSums) -> Effects:
     return absolute_effect(control.ratio_of(_NUMERATOR, _DENOMINATOR), treatment.ratio_of(_NUMERATOR, _DENOMINATOR))
 
 
-def _relative(control: CentredSums, treatment: CentredSums) -> Effects:
-    return relative_effect(control.ratio_of(_NUMERATOR, _DENOMINATOR), treatment.ratio_of(_NUMERATOR, _DENOMINATOR))
-
-
 def _cuped(control: CentredSums, treatment: CentredSums) -> Effects:
     columns = (_NUMERATOR, _DENOMINATOR, _COVARIATE_NUMERATOR, _COVARIATE_DENOMINATOR)
     found = cuped(control.covariate_of(*columns), treatment.covariate_of(*columns))
@@ -100,24 +95,16 @@ def _methods(feed: Feed) -> Mapping[str, _Method]:
     methods = {
         "confidence sequence, mean": _Method(_sequence(_mean), _change_of_mean),
         "confidence sequence, ratio": _Method(_sequence(_ratio), _change_of_ratio),
-        "confidence sequence, ratio, relative": _Method(_sequence(_relative), _relative_change),
-        "confidence sequence, ratio, relative by Fieller": _Method(_fieller_sequence, _relative_change),
+        "confidence sequence, ratio, relative": _Method(_relative_sequence, _relative_change),
     }
     if feed.covariates is not None:
         methods["confidence sequence, CUPED ratio"] = _Method(_sequence(_cuped), _change_of_ratio)
     return methods
 
 
-def _fieller_sequence(control: CentredSums, treatment: CentredSums, alpha: float, planned_n: int) -> Interval:
-    """Fieller's interval as wide, in standard errors, as the confidence sequence is: the relative effects that it cannot exclude."""
-    absolute = _ratio(control, treatment)
-    is_tested = absolute.reason == ""
-    ones = np.where(is_tested, 1.0, np.nan)
-    _, multiple = confidence_sequence(np.zeros(ones.size), ones, control.n + treatment.n, planned_n, alpha)
-    level = 2 * stats.t.sf(np.where(is_tested, multiple, 1.0), np.where(is_tested, absolute.degrees_of_freedom, 1.0))
+def _relative_sequence(control: CentredSums, treatment: CentredSums, alpha: float, planned_n: int) -> Interval:
     c, t = (arm.ratio_of(_NUMERATOR, _DENOMINATOR) for arm in (control, treatment))
-    low, high = fieller_interval(c, t, np.maximum(level, np.finfo(np.float64).tiny))
-    return np.where(is_tested, low, np.nan), np.where(is_tested, high, np.nan)
+    return relative_confidence_sequence(c, t, planned_n, alpha)
 
 
 def sequential_trials(feed: Feed, draws: int, seed: int) -> tuple[Trial, ...]:

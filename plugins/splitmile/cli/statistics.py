@@ -93,6 +93,26 @@ def srm(
 
 
 @commands.command()
+def calibrate(
+    file: Annotated[Path, typer.Argument(help="CSV (also .csv.gz) or Parquet, rows that no treatment has touched.", show_default=False)],
+    unit: Annotated[str, typer.Option(help="Column of the units.", show_default=False)],
+    value: Annotated[str, typer.Option(help="Column of the number that is measured, one a row.", show_default=False)],
+    covariate: Annotated[str | None, typer.Option(help="Column of a number that is known before.")] = None,
+    day: Annotated[str | None, typer.Option(help="Column of the day; its first quarter is then the time before.")] = None,
+    draws: Annotated[int, typer.Option(help="Random splits of the units.", min=100)] = 4000,
+    seed: Annotated[int, typer.Option(help="Seed of the splits.")] = 20260301,
+) -> None:
+    """Split the units at random, thousands of times, and count how often every method finds an effect that is not there."""
+    from rich.console import Console
+
+    from splitmile.calibration import calibrate as count_errors
+    from splitmile.calibration import file_feed, print_calibration
+
+    feed = file_feed(file, unit=unit, value=value, covariate=covariate, day=day)
+    print_calibration(Console(), count_errors(feed, draws, seed))
+
+
+@commands.command()
 def power(
     file: Annotated[Path | None, typer.Argument(help="CSV or Parquet to take baseline and spread from.", show_default=False)] = None,
     metric: Annotated[str | None, typer.Option(help="With a file: its metric, as for analyze.")] = None,

@@ -42,7 +42,13 @@ from splitmile.stats.power import (
     variance_per_unit,
 )
 from splitmile.stats.quantiles import quantile_estimates, quantile_of_units
-from splitmile.stats.sequential import always_valid_p_value, confidence_sequence, normal_mixture_bound, tuned_rho
+from splitmile.stats.sequential import (
+    always_valid_p_value,
+    confidence_sequence,
+    normal_mixture_bound,
+    relative_confidence_sequence,
+    tuned_rho,
+)
 from splitmile.stats.srm import SegmentSrm, SequentialSrm, SrmTest, chi_squared_srm, sequential_srm, srm_by_segment
 from splitmile.stats.switchback import hajek, horvitz_thompson, switchback_regression
 from splitmile.stats.switchback_carryover import carryover_test
@@ -125,6 +131,7 @@ __all__ = [
     "quantile_estimates",
     "quantile_of_units",
     "randomization_p_value",
+    "relative_confidence_sequence",
     "relative_effect",
     "sample_size",
     "sample_size_proportions",

@@ -218,8 +218,33 @@ def fieller_interval(
         Fieller, E. C. (1954), Some problems in interval estimation, Journal of the Royal Statistical Society B 16,
         175-185.
     """
+    c, t, shared, _ = _both_sides(control, treatment, covariance)
+    return relative_effects_within(critical_values(alpha, _degrees_of_freedom(c, t, shared)), c, t, covariance=covariance)
+
+
+def relative_effects_within(
+    distance: ArrayLike, control: Moments | Estimates, treatment: Moments | Estimates, *, covariance: ArrayLike = 0.0
+) -> tuple[FloatArray, FloatArray]:
+    """The relative effects r with R_T − (1 + r)·R_C within this many standard errors of zero, low and high of shape (k,).
+
+    Args:
+        distance: ≥ 0, one or one a row.
+        control: As for `fieller_interval`.
+        treatment: As for `fieller_interval`.
+        covariance: As for `absolute_effect`.
+
+    Returns:
+        As `fieller_interval`.
+
+    Raises:
+        RowsMismatch: Control and treatment differ in length.
+        CovarianceImpossible: As for `absolute_effect`.
+
+    Source:
+        Fieller (1954), as for `fieller_interval`.
+    """
     c, t, shared, reason = _both_sides(control, treatment, covariance)
-    critical = critical_values(alpha, _degrees_of_freedom(c, t, shared)) ** 2
+    critical = np.asarray(distance, dtype=np.float64) ** 2
     leading = c.value**2 - critical * c.variance
     is_bounded = (leading > 0) & ~_is_all_zero(c, t)
     # t²·(V_T·(R_C² − t²·V_C) + V_C·R_T² − 2·R_T·R_C·W + t²·W²), without W a sum of positive parts wherever the interval is bounded.

@@ -76,7 +76,7 @@ def as_normal(t: FloatArray, degrees_of_freedom: ArrayLike) -> FloatArray:
     freedom = np.asarray(degrees_of_freedom, dtype=np.float64)
     finite = np.minimum(freedom, _NORMAL)
     far = _shrinkage(finite) * np.sqrt(finite * np.log1p(t**2 / finite))
-    near = -special.ndtri(special.stdtr(finite, -np.where(far < _FAR, np.abs(t), 0.0)))
+    near = special.ndtri(special.stdtr(finite, -np.where(far < _FAR, np.abs(t), 0.0)))
     return np.where(freedom >= _NORMAL, t, np.copysign(np.where(far < _FAR, near, far), t))
 
 

@@ -80,10 +80,10 @@ def infer(
         sequential = relative_sequential = sequential_p_value = None
     else:
         clock = (control.n + treatment.n, planned_units, alpha)
-        sequential, relative_sequential = (
-            stats.confidence_sequence(of.estimate, of.standard_error, *clock, degrees_of_freedom=of.degrees_of_freedom)
-            for of in (absolute, relative)
+        sequential = stats.confidence_sequence(
+            absolute.estimate, absolute.standard_error, *clock, degrees_of_freedom=absolute.degrees_of_freedom
         )
+        relative_sequential = stats.relative_confidence_sequence(control, treatment, planned_units, alpha, covariance=covariance)
         sequential_p_value = stats.always_valid_p_value(
             absolute.estimate, absolute.standard_error, *clock, degrees_of_freedom=absolute.degrees_of_freedom
         )

@@ -12,16 +12,8 @@ from numpy.typing import NDArray
 from splitmile import stats
 from splitmile.analysis.moments import MomentSums, UnitValues, covariate_moments_of, moments_of
 from splitmile.registry.plan import MetricKind, Plan, PlannedMetric, Role, Variant
-from splitmile.results.types import (
-    BayesianView,
-    Comparison,
-    CovariateAdjustment,
-    Effect,
-    Estimate,
-    Interval,
-    NonInferiority,
-    SequentialEstimate,
-)
+from splitmile.results.from_arrays import estimates, intervals, numbers
+from splitmile.results.types import BayesianView, Comparison, CovariateAdjustment, Effect, NonInferiority, SequentialEstimate
 
 FEW_UNITS = 50
 """Below as many units in a variant a ratio's variance is CR2's, where the units are at hand: the delta method's is too small then."""
@@ -122,7 +114,7 @@ def _with_covariates(arms: Arms, rows: NDArray[np.intp], control: Sequence[Momen
     # Where the covariate explains nothing that could be told, the plain estimate stays under its own name.
     kept = np.flatnonzero(np.isfinite(adjusted.theta))
     there = rows[kept]
-    arms = _with_method(arms, "cuped", there, _take(adjusted.control, kept), _take(adjusted.treatment, kept))
+    arms = _with_method(arms, "cuped", there, adjusted.control.take(kept), adjusted.treatment.take(kept))
     return replace(
         arms,
         covariance=_put(adjusted.covariance[kept], there, arms.covariance),
@@ -141,7 +133,7 @@ def _with_few_units(
         group=np.repeat(np.arange(len(keys)), [units[key][0].size for key in keys]),
         groups=len(keys),
     )
-    of_control, of_treated = (_take(found, side) for side in np.arange(len(keys)).reshape(2, -1))
+    of_control, of_treated = (found.take(side) for side in np.arange(len(keys)).reshape(2, -1))
     return _with_method(arms, "cr2", rows, of_control, of_treated)
 
 
@@ -159,20 +151,21 @@ def _comparisons(plan: Plan, pairs: Sequence[Pair], arms: Arms, relative: stats.
     alpha = plan.alpha
     absolute = stats.absolute_effect(arms.control, arms.treatment, covariance=arms.covariance)
     looks = arms.control.n + arms.treatment.n, _planned_units(plan, (treatment for _, treatment in pairs)), alpha
-    sequential_p = _numbers(
+    sequential_p = numbers(
         stats.always_valid_p_value(absolute.estimate, absolute.standard_error, *looks, degrees_of_freedom=absolute.degrees_of_freedom)
     )
-    sequential = _intervals(
+    sequential = intervals(
         stats.confidence_sequence(absolute.estimate, absolute.standard_error, *looks, degrees_of_freedom=absolute.degrees_of_freedom)
     )
     low, high = stats.relative_confidence_sequence(arms.control, arms.treatment, *looks[1:], covariance=arms.covariance)
     is_defined = relative.reason == ""
-    sequential_relative = _intervals((np.where(is_defined, low, np.nan), np.where(is_defined, high, np.nan)))
-    absolutes, relatives = _estimates(absolute, alpha), _estimates(relative, alpha)
-    without_covariate = _estimates(stats.relative_effect(*arms.unadjusted, alpha=alpha), alpha)
+    sequential_relative = intervals((np.where(is_defined, low, np.nan), np.where(is_defined, high, np.nan)))
+    absolutes, relatives = estimates(absolute, absolute.interval(alpha)), estimates(relative, relative.interval(alpha))
+    unadjusted = stats.relative_effect(*arms.unadjusted, alpha=alpha)
+    without_covariate = estimates(unadjusted, unadjusted.interval(alpha))
     views = _bayesian(relative, [planned.metric.direction.value for planned, _ in pairs], alpha)
-    values = [_numbers(side.value) for side in arms.unadjusted]
-    freedom, theta, removed = _numbers(absolute.degrees_of_freedom), _numbers(arms.theta), _numbers(arms.variance_removed)
+    values = [numbers(side.value) for side in arms.unadjusted]
+    freedom, theta, removed = numbers(absolute.degrees_of_freedom), numbers(arms.theta), numbers(arms.variance_removed)
     return [
         Comparison(
             metric=planned.metric.name,
@@ -200,7 +193,7 @@ def _comparisons(plan: Plan, pairs: Sequence[Pair], arms: Arms, relative: stats.
 def _bayesian(relative: stats.Effects, directions: Sequence[str], alpha: float) -> list[BayesianView | None]:
     posterior = stats.posterior(relative, prior_standard_deviation=PRIOR_STANDARD_DEVIATION, direction=directions)
     rows = zip(
-        _numbers(posterior.chance_to_beat_control), _numbers(posterior.expected_loss), _intervals(posterior.interval(alpha)), strict=True
+        numbers(posterior.chance_to_beat_control), numbers(posterior.expected_loss), intervals(posterior.interval(alpha)), strict=True
     )
     return [
         None if chance is None or loss is None or interval is None else BayesianView(chance, loss, interval, PRIOR_STANDARD_DEVIATION)
@@ -216,7 +209,7 @@ def _adjust(pairs: Sequence[Pair], p_values: Sequence[float | None]) -> list[flo
     for role, correct in ((Role.primary, stats.holm), (Role.secondary, stats.benjamini_hochberg)):
         is_family = roles == role.value
         adjusted[is_family] = correct(found[is_family])
-    return _numbers(adjusted)
+    return numbers(adjusted)
 
 
 def _non_inferiority(
@@ -247,7 +240,7 @@ def _non_inferiority(
         NonInferiority(p_safe, p_harm, is_safe=p_safe < level, is_harmed=p_harm < level)
         if planned.role is Role.guardrail and p_safe is not None and p_harm is not None
         else None
-        for (planned, _), p_safe, p_harm in zip(pairs, _numbers(safe), _numbers(harm), strict=True)
+        for (planned, _), p_safe, p_harm in zip(pairs, numbers(safe), numbers(harm), strict=True)
     ]
 
 
@@ -269,31 +262,6 @@ def _effect(comparison: Comparison, planned: PlannedMetric, guardrail: NonInferi
         is_worse=guardrail is not None and guardrail.is_harmed if is_guardrail else is_significant and gain < 0,
         non_inferiority=guardrail,
     )
-
-
-def _estimates(effects: stats.Effects, alpha: float) -> list[Estimate]:
-    columns = (
-        _numbers(effects.estimate),
-        _numbers(effects.standard_error),
-        _intervals(effects.interval(alpha)),
-        _numbers(effects.p_value()),
-        [reason or None for reason in effects.reason.tolist()],
-    )
-    return [Estimate(*row) for row in zip(*columns, strict=True)]
-
-
-def _intervals(ends: tuple[FloatArray, FloatArray]) -> list[Interval | None]:
-    is_there = ~(np.isnan(ends[0]) | np.isnan(ends[1]))
-    return [Interval(low, high) if there else None for there, low, high in zip(is_there, *map(_numbers, ends), strict=True)]
-
-
-def _numbers(values: FloatArray) -> list[float | None]:
-    """Plain numbers, `None` for what is not finite."""
-    return [value if known else None for value, known in zip(values.tolist(), np.isfinite(values), strict=True)]
-
-
-def _take(estimates: stats.Estimates, rows: NDArray[np.intp]) -> stats.Estimates:
-    return stats.Estimates(**{field.name: getattr(estimates, field.name)[rows] for field in fields(estimates)})
 
 
 def _put_estimates(found: stats.Estimates, rows: NDArray[np.intp], into: stats.Estimates) -> stats.Estimates:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from splitmile import stats
 from splitmile.registry.plan import Plan
+from splitmile.results.from_arrays import number
 from splitmile.results.types import SampleRatio, SegmentRatio
 
 
@@ -58,11 +59,11 @@ def check_sample_ratio(
     if not units.sum():
         return SampleRatio(None, freedom, None, None, is_mismatch=False, alarm_level=alarm_level)
     overall = stats.chi_squared_srm(units.sum(axis=0), shares)
-    p_value = _number(overall.p_value)
-    sequential_p_value = _number(stats.sequential_srm(units, shares).p_value[-1])
+    p_value = number(overall.p_value)
+    sequential_p_value = number(stats.sequential_srm(units, shares).p_value[-1])
     counting = [sequential_p_value, p_value] if has_ended else [sequential_p_value]
     return SampleRatio(
-        statistic=_number(overall.statistic),
+        statistic=number(overall.statistic),
         degrees_of_freedom=int(overall.degrees_of_freedom),
         p_value=p_value,
         sequential_p_value=sequential_p_value,
@@ -79,7 +80,7 @@ def _by_day(days: Sequence[date], units: NDArray[np.int64], shares: Sequence[flo
         SegmentRatio(
             segment=day.isoformat(),
             units=tuple(counts),
-            p_value=_number(p_value) if (adjusted_p := _number(adjusted)) is not None else None,
+            p_value=number(p_value) if (adjusted_p := number(adjusted)) is not None else None,
             p_value_adjusted=adjusted_p,
             is_mismatch=_is_below(adjusted_p, alarm_level),
         )
@@ -89,8 +90,3 @@ def _by_day(days: Sequence[date], units: NDArray[np.int64], shares: Sequence[flo
 
 def _is_below(p_value: float | None, level: float) -> bool:
     return p_value is not None and p_value < level
-
-
-def _number(value: np.floating | NDArray[np.float64]) -> float | None:
-    number = float(value)
-    return number if np.isfinite(number) else None

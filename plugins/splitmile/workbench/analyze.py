@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitmile import stats
+from splitmile.results.from_arrays import estimates, numbers
 from splitmile.results.readouts import Cause, LeftOut, Readout, SegmentTest
 from splitmile.results.types import Comparison, Contamination, CovariateAdjustment
 from splitmile.settings import Trust
 from splitmile.workbench.columns import Columns, read_columns
-from splitmile.workbench.comparisons import Named, adjusted, compare, estimate_of, infer, number
+from splitmile.workbench.comparisons import Named, adjusted, compare, infer
 from splitmile.workbench.questions import AskedMetric, Question
 from splitmile.workbench.segments import LEAST_UNITS, segment_tests, smaller_arm
 from splitmile.workbench.sides import Grid, Sides, both_sides
@@ -108,11 +109,8 @@ def _covariates(sides: Sides, alpha: float) -> list[CovariateAdjustment] | None:
     if sides.covariate is None:
         return None
     plain = stats.relative_effect(sides.covariate.control, sides.covariate.treatment, alpha=alpha)
-    ends = plain.interval(alpha)
-    return [
-        CovariateAdjustment(number(theta), number(removed), estimate_of(plain, ends, row))
-        for row, (theta, removed) in enumerate(zip(sides.covariate.theta, sides.covariate.variance_removed, strict=True))
-    ]
+    columns = numbers(sides.covariate.theta), numbers(sides.covariate.variance_removed), estimates(plain, plain.interval(alpha))
+    return [CovariateAdjustment(*row) for row in zip(*columns, strict=True)]
 
 
 def _contamination(units: Units) -> Contamination:

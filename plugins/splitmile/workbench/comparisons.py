@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitmile import stats
-from splitmile.results.types import Comparison, CovariateAdjustment, Estimate, Interval, SequentialEstimate
+from splitmile.results.from_arrays import estimates, intervals, number, numbers
+from splitmile.results.types import Comparison, CovariateAdjustment, SequentialEstimate
 from splitmile.workbench.questions import Kind
 
 FloatArray = NDArray[np.float64]
@@ -106,6 +107,8 @@ def compare(
     covariates: Sequence[CovariateAdjustment | None] | None = None,
 ) -> list[Comparison]:
     """One comparison a row."""
+    absolute = estimates(inference.absolute, inference.absolute.interval(inference.alpha))
+    relative, sequential = estimates(inference.relative, inference.relative_interval), _sequential(inference)
     return [
         Comparison(
             metric=named.metric,
@@ -117,11 +120,11 @@ def compare(
             n_treatment=int(inference.treatment.n[row]),
             control_value=number(inference.control.value[row]),
             treatment_value=number(inference.treatment.value[row]),
-            absolute=estimate_of(inference.absolute, inference.absolute.interval(inference.alpha), row),
-            relative=estimate_of(inference.relative, inference.relative_interval, row),
+            absolute=absolute[row],
+            relative=relative[row],
             degrees_of_freedom=number(inference.absolute.degrees_of_freedom[row]),
             method=named.method,
-            sequential=_sequential(inference, row),
+            sequential=sequential[row],
             p_value_adjusted=None,
             covariate=covariates[row] if covariates else None,
         )
@@ -129,36 +132,13 @@ def compare(
     ]
 
 
-def estimate_of(effects: stats.Effects, ends: tuple[FloatArray, FloatArray], row: int) -> Estimate:
-    """One effect with its interval."""
-    return Estimate(
-        estimate=number(effects.estimate[row]),
-        standard_error=number(effects.standard_error[row]),
-        interval=_interval(ends, row),
-        p_value=number(effects.p_value()[row]),
-        reason=str(effects.reason[row]) or None,
-    )
-
-
 def adjusted(p_values: Sequence[float | None]) -> list[float | None]:
     """Holm's correction; `None` stands for no test and stays."""
-    return [number(p_value) for p_value in stats.holm([np.nan if p_value is None else p_value for p_value in p_values])]
+    return numbers(stats.holm([np.nan if p_value is None else p_value for p_value in p_values]))
 
 
-def number(value: float | np.floating) -> float | None:
-    """A number, or `None` for one that is not there."""
-    return float(value) if np.isfinite(value) else None
-
-
-def _sequential(inference: Inference, row: int) -> SequentialEstimate | None:
+def _sequential(inference: Inference) -> list[SequentialEstimate | None]:
     if inference.sequential is None or inference.relative_sequential is None or inference.sequential_p_value is None:
-        return None
-    interval = _interval(inference.sequential, row)
-    if interval is None:
-        return None
-    return SequentialEstimate(interval, _interval(inference.relative_sequential, row), number(inference.sequential_p_value[row]))
-
-
-def _interval(ends: tuple[FloatArray, FloatArray], row: int) -> Interval | None:
-    low, high = float(ends[0][row]), float(ends[1][row])
-    return None if np.isnan(low) or np.isnan(high) else Interval(number(low), number(high))
+        return [None] * len(inference.control)
+    found = intervals(inference.sequential), intervals(inference.relative_sequential), numbers(inference.sequential_p_value)
+    return [None if absolute is None else SequentialEstimate(absolute, relative, p) for absolute, relative, p in zip(*found, strict=True)]

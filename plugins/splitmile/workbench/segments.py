@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitmile import stats
+from splitmile.results.from_arrays import number
 from splitmile.results.readouts import SegmentTest
-from splitmile.workbench.comparisons import Inference, number
+from splitmile.workbench.comparisons import Inference
 from splitmile.workbench.sides import Grid
 
 # Units in the smaller arm of a segment below which its effect is neither tested nor shown.

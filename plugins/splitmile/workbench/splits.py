@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from splitmile import stats
+from splitmile.results.from_arrays import number
 from splitmile.results.readouts import ArmCount, SplitReadout
 from splitmile.results.types import SampleRatio
 from splitmile.settings import Trust
@@ -37,8 +37,8 @@ def check_split(names: Sequence[str], units: Sequence[int], shares: Sequence[flo
     if len(units) != len(shares):
         raise OptionInvalid(f"--shares has {len(shares)} shares and there are {len(units)} counts; give each variant its share")
     test = stats.chi_squared_srm(list(units), list(shares))
-    p_value = _number(float(test.p_value))
-    sequential = _number(float(stats.sequential_srm([list(units)], list(shares)).p_value[0])) if is_sequential else None
+    p_value = number(test.p_value)
+    sequential = number(stats.sequential_srm([list(units)], list(shares)).p_value[0]) if is_sequential else None
     counting = sequential if is_sequential else p_value
     alarm_level = Trust().sample_ratio_alarm
     total = sum(units)
@@ -47,7 +47,7 @@ def check_split(names: Sequence[str], units: Sequence[int], shares: Sequence[flo
             ArmCount(name, count, share, count / total if total else None) for name, count, share in zip(names, units, shares, strict=True)
         ),
         srm=SampleRatio(
-            statistic=_number(float(test.statistic)),
+            statistic=number(test.statistic),
             degrees_of_freedom=int(test.degrees_of_freedom),
             p_value=p_value,
             sequential_p_value=sequential,
@@ -55,7 +55,3 @@ def check_split(names: Sequence[str], units: Sequence[int], shares: Sequence[flo
             alarm_level=alarm_level,
         ),
     )
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None

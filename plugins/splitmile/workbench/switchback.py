@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from splitmile.results.from_arrays import interval, number
 from splitmile.results.readouts import CarryoverTest, Cause, LeftOut, RandomizationTest, SwitchbackReadout
-from splitmile.results.types import Comparison, Contamination, Estimate, Interval
+from splitmile.results.types import Comparison, Contamination, Estimate
 from splitmile.settings import Trust
 from splitmile.stats.clusters import ClusterEffect
 from splitmile.stats.switchback import hajek, horvitz_thompson, switchback_regression
@@ -19,7 +19,7 @@ from splitmile.stats.switchback_design import SwitchbackDesign
 from splitmile.stats.switchback_randomization import randomization_p_value
 from splitmile.stats.switchback_windows import SwitchbackEffect
 from splitmile.workbench.columns import Columns, read_columns
-from splitmile.workbench.comparisons import adjusted, number
+from splitmile.workbench.comparisons import adjusted
 from splitmile.workbench.frames import Frame, frame_rows
 from splitmile.workbench.questions import AskedMetric, require_level
 from splitmile.workbench.refusals import OptionInvalid
@@ -169,11 +169,10 @@ def _comparison(outcome: AskedMetric, method: str, effect: SwitchbackEffect, ass
 
 
 def _estimate(effect: ClusterEffect, alpha: float) -> Estimate:
-    low, high = effect.interval(alpha)
     return Estimate(
         estimate=number(effect.estimate),
         standard_error=number(effect.standard_error),
-        interval=None if math.isnan(low) or math.isnan(high) else Interval(number(low), number(high)),
+        interval=interval(*effect.interval(alpha)),
         p_value=number(effect.p_value()),
         reason=effect.reason or None,
     )

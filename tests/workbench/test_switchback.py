@@ -15,9 +15,10 @@ import statsmodels.api as sm
 from splitmile.results.readouts import Cause, SwitchbackReadout
 from splitmile.results.types import Comparison
 from splitmile.stats.switchback_design import SwitchbackDesign
+from splitmile.workbench.cells import periods_of
 from splitmile.workbench.questions import read_outcome
 from splitmile.workbench.refusals import FileInvalid, OptionInvalid
-from splitmile.workbench.schedules import read_design, read_zones, windows_of, write_design, write_schedule
+from splitmile.workbench.schedules import block_of, read_design, read_zones, windows_of, write_design, write_schedule
 from splitmile.workbench.switchback import SwitchbackQuestion, analyze_switchback
 
 DESIGN = SwitchbackDesign(("north", "south"), "2026-03-02T00:00:00+09:00", 60, 96, seed=4)  # type: ignore[arg-type]
@@ -248,9 +249,21 @@ def test_zones_and_lengths(tmp_path: Path) -> None:
     with pytest.raises(OptionInvalid, match="expected names"):
         read_zones(",")
     assert (windows_of(2, None, 90), windows_of(None, 5, 60)) == (32, 5)
+    assert [block_of("independent", 24, 120), block_of("balanced", 24, 120), block_of("balanced", 30, 120)] == [1, 12, 30]
+    assert block_of("balanced", 10, 7) == 10
     for days, windows, minutes in ((None, None, 60), (1, 24, 60), (1, None, 7), (1, None, 0)):
         with pytest.raises(OptionInvalid):
             windows_of(days, windows, minutes)
     for text in ("minutes", "m=a/b/c", "m=a/", "=a"):
         with pytest.raises(OptionInvalid, match="expected NAME=COL"):
             read_outcome(text)
+
+
+def test_instants_may_be_as_fine_as_nanoseconds() -> None:
+    path = Path("t.csv")
+    for text, expected in (
+        ("2026-03-01T21:39:19.458675507+00:00", "2026-03-01T21:39:19.458675"),
+        ("2026-03-01T21:39:19.458675507", "2026-03-01T21:39:19.458675"),
+        ("2026-03-02T06:39:19+09:00", "2026-03-01T21:39:19"),
+    ):
+        assert periods_of(path, "at", pa.array([text])) == np.array([expected], dtype="datetime64[us]")

@@ -20,7 +20,10 @@ def design(
     output: Annotated[Path, typer.Option("--output", "-o", help="JSON or YAML file to keep the design in.", show_default=False)],
     windows: Annotated[int | None, typer.Option(help="Windows in each zone.")] = None,
     days: Annotated[int | None, typer.Option(help="Days, instead of --windows.")] = None,
-    block: Annotated[int, typer.Option(help="Windows in a row that share one draw; with balanced, over which it is balanced.")] = 1,
+    block: Annotated[
+        int | None,
+        typer.Option(help="Windows in a row that share one draw, 1 if left out; with balanced, over which it is balanced, those of a day."),
+    ] = None,
     share: Annotated[float, typer.Option(help="Share of windows in treatment.")] = 0.5,
     mechanism: Annotated[str, typer.Option(help="independent, balanced or minimax.")] = "independent",
     seed: Annotated[int | None, typer.Option(help="Whole number that the schedule is drawn from; a random one if left out.")] = None,
@@ -29,17 +32,18 @@ def design(
     """Draw the schedule of a switchback experiment and keep it, so that it can be drawn again."""
     from splitmile.cli.switchback_readouts import print_design
     from splitmile.stats.switchback_design import SwitchbackDesign
-    from splitmile.workbench.schedules import new_seed, read_zones, windows_of, write_design, write_schedule
+    from splitmile.workbench.schedules import block_of, new_seed, read_zones, windows_of, write_design, write_schedule
 
+    in_each_zone = windows_of(days, windows, window)
     drawn = SwitchbackDesign(
         zones=read_zones(zones),
         start=start,  # type: ignore[arg-type]  # text is brought to an instant, with an error that says what is wrong
         window_minutes=window,
-        windows=windows_of(days, windows, window),
+        windows=in_each_zone,
         seed=new_seed() if seed is None else seed,
         mechanism=mechanism,
         treatment_share=share,
-        windows_per_block=block,
+        windows_per_block=block_of(mechanism, in_each_zone, window) if block is None else block,
     )
     write_design(drawn, output)
     if schedule is not None:

@@ -92,7 +92,9 @@ def periods_of(path: Path, column: str, values: Any) -> NDArray[np.datetime64] |
     """
     values = _plain(values)
     is_number = not pa.types.is_temporal(values.type) and values.null_count < len(values)
-    for kind in (*([pa.int64()] if is_number else []), _INSTANT, pa.timestamp("us")):
+    # Nanoseconds last: they reach no further than 2262, and what is finer than a microsecond is cut off.
+    instants = (_INSTANT, pa.timestamp("us"), pa.timestamp("ns", tz="UTC"), pa.timestamp("ns"))
+    for kind in (*([pa.int64()] if is_number else []), *instants):
         try:
             cast = pc.cast(values, kind)
         except pa.ArrowException:

@@ -62,6 +62,14 @@ def windows_of(days: int | None, windows: int | None, window_minutes: int) -> in
     return minutes // window_minutes
 
 
+def block_of(mechanism: str, windows: int, window_minutes: int) -> int:
+    """Windows of a block, where nobody says: one; of a balanced design those of a day, or all where days do not fill the windows."""
+    if mechanism != "balanced":
+        return 1
+    a_day = _MINUTES_A_DAY // window_minutes
+    return a_day if a_day and _MINUTES_A_DAY % window_minutes == 0 and windows % a_day == 0 else windows
+
+
 def write_design(design: SwitchbackDesign, path: Path) -> None:
     """Keep a design as JSON, or as YAML where the name says so; a file that is there stays.
 

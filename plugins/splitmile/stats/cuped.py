@@ -121,7 +121,9 @@ def cuped(control: CovariateMoments, treatment: CovariateMoments) -> Adjustment:
     left = 1 - covariates / np.maximum(c.n + t.n - 2, 1)  # of the degrees of freedom
     moved_c = c.value + share[:, 0] * shift, variance_c, c.degrees_of_freedom * left
     moved_t = t.value - (1 - share[:, 0]) * shift, variance_t, t.degrees_of_freedom * left
-    return adjusted((c, t), (moved_c, moved_t), of_difference, theta, covariates > 0)
+    # Of a mean the slope on a unit's own covariate, whatever share of the units has one: what a regression of the units says.
+    slope = np.where(is_one_denominator & (covariates > 0), score[:, 2], theta)
+    return adjusted((c, t), (moved_c, moved_t), of_difference, slope, covariates > 0)
 
 
 def adjusted(

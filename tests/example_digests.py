@@ -6,28 +6,17 @@ import math
 from dataclasses import replace
 from datetime import date, timedelta
 
-from splitmile.results.types import (
-    BayesianView,
+from splitmile.results.comparisons import BayesianView, CovariateAdjustment, Effect, Estimate, Interval, NonInferiority, SequentialEstimate
+from splitmile.results.digests import DataWarning, Digest, EffectCourse, EffectPoint, ExperimentNews, Restatement
+from splitmile.results.scorecards import (
     Contamination,
-    CovariateAdjustment,
-    DataWarning,
     Decision,
-    Digest,
-    Effect,
-    EffectCourse,
-    EffectPoint,
-    Estimate,
-    ExperimentNews,
-    Interval,
-    NonInferiority,
     Outlook,
     Reason,
     ReasonCode,
-    Restatement,
     SampleRatio,
     Scorecard,
     SegmentRatio,
-    SequentialEstimate,
     VariantCount,
     Verdict,
 )

@@ -13,7 +13,7 @@ from analysis.plans import a_plan, sums_of
 from splitmile.analysis.effects import compute_effects
 from splitmile.analysis.outlook import foresee
 from splitmile.registry import Role
-from splitmile.results.types import Outlook
+from splitmile.results.scorecards import Outlook
 
 RNG = np.random.default_rng(11)
 PLAN = a_plan(("orders", "mean", Role.primary, "increase"), ("fees", "mean", Role.secondary, "increase"), planned_units=2000)

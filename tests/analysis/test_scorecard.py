@@ -13,7 +13,7 @@ from splitmile.analysis import ExposureCount, analyze_experiment, compose_digest
 from splitmile.analysis.moments import MomentSums
 from splitmile.errors import AnalysisError
 from splitmile.registry import Problem, Registry, Role
-from splitmile.results.types import Decision
+from splitmile.results.scorecards import Decision
 from splitmile.settings import Settings, Trust
 from splitmile.warehouse import Warehouse
 

@@ -11,7 +11,8 @@ from analysis.plans import a_plan, sums_of
 from splitmile.analysis.effects import compute_effects
 from splitmile.analysis.verdict import decide
 from splitmile.registry import Role
-from splitmile.results.types import Contamination, Decision, Effect, ReasonCode, SampleRatio, VariantCount, Verdict
+from splitmile.results.comparisons import Effect
+from splitmile.results.scorecards import Contamination, Decision, ReasonCode, SampleRatio, VariantCount, Verdict
 
 FINE = SampleRatio(0.1, 1, 0.75, 1.0, False, 0.001)
 BROKEN = SampleRatio(40.0, 1, 2.5e-10, 1e-8, True, 0.001)

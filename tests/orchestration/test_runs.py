@@ -16,7 +16,7 @@ from splitmile.errors import AnalysisError, SplitmileError
 from splitmile.object_store import ObjectStore, StoreCredentials
 from splitmile.orchestration.embedded import RunFailed, run_business_date, run_ingest
 from splitmile.registry.plan import Plan
-from splitmile.results.types import Scorecard
+from splitmile.results.scorecards import Scorecard
 from splitmile.settings import Feeds, Settings
 from splitmile.warehouse import Row, Warehouse, open_warehouse
 

@@ -11,7 +11,8 @@ from pipeline import spine
 from splitmile.analysis import compose_digest
 from splitmile.object_store import ObjectStore, StoreCredentials
 from splitmile.publish import page_name, write_pages, write_preview
-from splitmile.results.types import Decision, Digest
+from splitmile.results.digests import Digest
+from splitmile.results.scorecards import Decision
 from splitmile.settings import Feeds, Settings
 from splitmile.simulate import City, DemoFeed, Flights
 from splitmile.transform import read_registry

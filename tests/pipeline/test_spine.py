@@ -13,7 +13,7 @@ from pipeline import spine
 from splitmile.analysis import compose_digest, latest_scorecards
 from splitmile.object_store import ObjectStore, StoreCredentials
 from splitmile.registry import Metric
-from splitmile.results.types import Scorecard
+from splitmile.results.scorecards import Scorecard
 from splitmile.settings import Feeds, Settings
 from splitmile.simulate import City
 from splitmile.simulate.population import CitySize

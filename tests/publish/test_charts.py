@@ -7,7 +7,8 @@ import pytest
 
 import example_digests as ex
 from splitmile.publish import charts
-from splitmile.results.types import EffectCourse, EffectPoint, Interval
+from splitmile.results.comparisons import Interval
+from splitmile.results.digests import EffectCourse, EffectPoint
 
 
 def axis_of(*effects: ex.Effect) -> charts.ForestAxis:

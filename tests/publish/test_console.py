@@ -11,7 +11,7 @@ from rich.console import Console
 import example_digests as ex
 from splitmile.publish.console import print_alarm, print_digest, write_preview
 from splitmile.publish.preview import mrkdwn_to_html, preview_html
-from splitmile.results.types import Digest
+from splitmile.results.digests import Digest
 
 
 def printed(digest: Digest, width: int = 100) -> str:

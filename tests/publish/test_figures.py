@@ -4,7 +4,7 @@ import pytest
 
 from example_digests import cancellations, effect, revenue
 from splitmile.publish import figures
-from splitmile.results.types import Interval
+from splitmile.results.comparisons import Interval
 
 
 def plain(text: str) -> str:

@@ -15,7 +15,7 @@ from slack_server import SlackServer
 from splitmile.publish import publish_alarm, publish_digest, write_pages
 from splitmile.publish.console import print_alarm, print_digest, print_scorecard
 from splitmile.publish.slack_blocks import digest_blocks
-from splitmile.results.types import Digest
+from splitmile.results.digests import Digest
 from splitmile.settings import Publishing, Settings
 
 DAY = replace(ex.whole_day(), news=(*ex.whole_day().news, ex.unproven()))

@@ -12,7 +12,7 @@ import pytest
 import example_digests as ex
 from splitmile.errors import PublishFailed
 from splitmile.publish.pages import page_name, scorecard_html, write_page, write_pages
-from splitmile.results.types import Digest, ExperimentNews
+from splitmile.results.digests import Digest, ExperimentNews
 
 VOID = {"meta", "br", "hr"}
 

@@ -11,7 +11,7 @@ from slack_sdk.models.blocks import Block
 
 import example_digests as ex
 from splitmile.publish.slack_blocks import MAX_MESSAGE, alarm_blocks, digest_blocks, mrkdwn
-from splitmile.results.types import DataWarning, Digest
+from splitmile.results.digests import DataWarning, Digest
 
 URL = "https://reports.example.com/splitmile"
 

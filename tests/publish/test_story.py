@@ -6,7 +6,9 @@ import pytest
 
 import example_digests as ex
 from splitmile.publish import story
-from splitmile.results.types import Decision, Digest, Estimate, ExperimentNews, Interaction, Interval
+from splitmile.results.comparisons import Estimate, Interval
+from splitmile.results.digests import Digest, ExperimentNews
+from splitmile.results.scorecards import Decision, Interaction
 
 
 def figures_of(news: ExperimentNews) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from splitmile import stats
 from splitmile.results.catalogue import SENTENCES, Catalogue
-from splitmile.results.types import Decision, ReasonCode
+from splitmile.results.scorecards import Decision, ReasonCode
 from splitmile.settings import Language
 
 ROOT = Path(__file__).resolve().parents[2]

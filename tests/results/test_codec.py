@@ -16,30 +16,19 @@ from hypothesis import strategies as st
 
 from splitmile.errors import AnalysisError
 from splitmile.results.codec import from_json, json_schema, to_json
-from splitmile.results.types import (
+from splitmile.results.comparisons import BayesianView, CovariateAdjustment, Effect, Estimate, Interval, NonInferiority, SequentialEstimate
+from splitmile.results.digests import DataWarning, Digest, EffectCourse, EffectPoint, ExperimentNews, Restatement
+from splitmile.results.scorecards import (
     SCHEMA_VERSION,
-    BayesianView,
     Contamination,
-    CovariateAdjustment,
-    DataWarning,
     Decision,
-    Digest,
-    Effect,
-    EffectCourse,
-    EffectPoint,
-    Estimate,
-    ExperimentNews,
     Interaction,
-    Interval,
-    NonInferiority,
     Outlook,
     Reason,
     ReasonCode,
-    Restatement,
     SampleRatio,
     Scorecard,
     SegmentRatio,
-    SequentialEstimate,
     VariantCount,
     Verdict,
 )

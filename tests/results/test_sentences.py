@@ -8,21 +8,9 @@ from datetime import date
 
 import pytest
 
+from splitmile.results.comparisons import Effect, Estimate, Interval, SequentialEstimate
+from splitmile.results.scorecards import Contamination, Decision, Reason, ReasonCode, SampleRatio, Scorecard, VariantCount, Verdict
 from splitmile.results.sentences import decision_words, say
-from splitmile.results.types import (
-    Contamination,
-    Decision,
-    Effect,
-    Estimate,
-    Interval,
-    Reason,
-    ReasonCode,
-    SampleRatio,
-    Scorecard,
-    SequentialEstimate,
-    VariantCount,
-    Verdict,
-)
 from splitmile.settings import Language
 
 EFFECT = Effect(

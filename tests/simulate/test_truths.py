@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from splitmile.results.types import Decision
+from splitmile.results.scorecards import Decision
 from splitmile.settings import Settings
 from splitmile.simulate import City, Flights, TruthKind, planted_truths
 from splitmile.simulate.flights import SAME_TWICE

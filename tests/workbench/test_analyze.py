@@ -15,8 +15,8 @@ import statsmodels.api as sm
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from splitmile.results.comparisons import Comparison
 from splitmile.results.readouts import Cause, Readout
-from splitmile.results.types import Comparison
 from splitmile.workbench.analyze import analyze_file
 from splitmile.workbench.questions import Question, read_metric, with_covariates
 from splitmile.workbench.sides import FEW_UNITS

@@ -12,8 +12,8 @@ import pyarrow.parquet
 import pytest
 import statsmodels.api as sm
 
+from splitmile.results.comparisons import Comparison
 from splitmile.results.readouts import Cause, SwitchbackReadout
-from splitmile.results.types import Comparison
 from splitmile.stats.switchback_design import SwitchbackDesign
 from splitmile.workbench.cells import periods_of
 from splitmile.workbench.questions import read_outcome

@@ -8,17 +8,9 @@ from splitmile.errors import AnalysisError
 from splitmile.registry.plan import Plan, Registry
 from splitmile.results.catalogue import Catalogue
 from splitmile.results.codec import from_json
-from splitmile.results.types import (
-    DataWarning,
-    Decision,
-    Digest,
-    EffectCourse,
-    EffectPoint,
-    ExperimentNews,
-    Interval,
-    Restatement,
-    Scorecard,
-)
+from splitmile.results.comparisons import Interval
+from splitmile.results.digests import DataWarning, Digest, EffectCourse, EffectPoint, ExperimentNews, Restatement
+from splitmile.results.scorecards import Decision, Scorecard
 from splitmile.settings import Settings
 from splitmile.warehouse import Row, Warehouse
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from splitmile import stats
 from splitmile.analysis.moments import MomentSums, UnitValues, covariate_moments_of, moments_of
 from splitmile.registry.plan import MetricKind, Plan, PlannedMetric, Role, Variant
+from splitmile.results.comparisons import BayesianView, Comparison, CovariateAdjustment, Effect, NonInferiority, SequentialEstimate
 from splitmile.results.from_arrays import estimates, intervals, numbers
-from splitmile.results.types import BayesianView, Comparison, CovariateAdjustment, Effect, NonInferiority, SequentialEstimate
 
 FEW_UNITS = 50
 """Below as many units in a variant a ratio's variance is CR2's, where the units are at hand: the delta method's is too small then."""

@@ -10,7 +10,8 @@ import numpy as np
 from splitmile import stats
 from splitmile.analysis.moments import MomentSums, moments_of
 from splitmile.registry.plan import Plan, Role
-from splitmile.results.types import Interaction, Interval
+from splitmile.results.comparisons import Interval
+from splitmile.results.scorecards import Interaction
 from splitmile.warehouse import Row, Warehouse
 
 # From 19 digits on both engines multiply into 38, as in experiment_moments.

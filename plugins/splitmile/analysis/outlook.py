@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from splitmile import stats
 from splitmile.registry.plan import Plan
-from splitmile.results.types import Effect, Outlook
+from splitmile.results.comparisons import Effect
+from splitmile.results.scorecards import Outlook
 
 POWER = 0.8
 """Chance to show an effect of the size asked for."""

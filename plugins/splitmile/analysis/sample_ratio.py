@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from splitmile import stats
 from splitmile.registry.plan import Plan
 from splitmile.results.from_arrays import number
-from splitmile.results.types import SampleRatio, SegmentRatio
+from splitmile.results.scorecards import SampleRatio, SegmentRatio
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from splitmile.errors import AnalysisError
 from splitmile.registry.plan import MetricKind, Plan
 from splitmile.results.codec import to_json
 from splitmile.results.rows import flat_rows
-from splitmile.results.types import Contamination, Scorecard, VariantCount
+from splitmile.results.scorecards import Contamination, Scorecard, VariantCount
 from splitmile.settings import Settings, Trust
 from splitmile.warehouse import Row, Warehouse, retried_on_conflict
 

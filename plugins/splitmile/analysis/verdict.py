@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from splitmile.results.types import (
-    Contamination,
-    Decision,
-    Effect,
-    Reason,
-    ReasonCode,
-    SampleRatio,
-    VariantCount,
-    Verdict,
-)
+from splitmile.results.comparisons import Effect
+from splitmile.results.scorecards import Contamination, Decision, Reason, ReasonCode, SampleRatio, VariantCount, Verdict
 
 
 @dataclass(frozen=True, slots=True)

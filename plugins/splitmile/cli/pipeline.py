@@ -23,7 +23,7 @@ from splitmile.errors import AnalysisError
 from splitmile.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from splitmile.results.types import Digest
+    from splitmile.results.digests import Digest
     from splitmile.simulate import DemoFeed
 
 commands = typer.Typer()

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from splitmile.publish import figures
+from splitmile.results.comparisons import Comparison
 from splitmile.results.readouts import ArmCount, Cause, LeftOut, PowerReadout, Readout, SegmentTest, SplitReadout
-from splitmile.results.types import Comparison, SampleRatio
+from splitmile.results.scorecards import SampleRatio
 
 _WIDTH = 100
 _LEFT_OUT = {

@@ -20,7 +20,7 @@ from splitmile.orchestration.embedded import (
     run_log,
 )
 from splitmile.orchestration.standalone import is_running
-from splitmile.results.types import Digest
+from splitmile.results.digests import Digest
 from splitmile.settings import Settings
 from splitmile.simulate import DemoFeed
 

@@ -20,7 +20,7 @@ from splitmile.settings import load_settings
 
 if TYPE_CHECKING:
     from splitmile.registry.plan import Plan, Registry
-    from splitmile.results.types import Digest
+    from splitmile.results.digests import Digest
 
 _log = logging.getLogger(__name__)
 
@@ -220,7 +220,7 @@ def _find_plan(registry: Registry, experiment_id: str) -> Plan:
 
 def _with_failures(digest: Digest, outcomes: dict[str, str | None]) -> Digest:
     """The digest, naming the experiments whose analysis failed in this run; no outcome at all means that its task was killed."""
-    from splitmile.results.types import DataWarning
+    from splitmile.results.digests import DataWarning
 
     failed = {
         experiment_id: error or "its task ended without a word; see its log in Airflow"

@@ -15,7 +15,7 @@ from splitmile.publish.pages import page_name, write_pages
 from splitmile.publish.slack import Kind, PublishedMessage, PublishIncomplete, SlackPublisher
 from splitmile.publish.slack_blocks import alarm_blocks, digest_blocks
 from splitmile.publish.story import for_experiments
-from splitmile.results.types import Digest
+from splitmile.results.digests import Digest
 from splitmile.settings import Settings
 
 __all__ = ["PublishIncomplete", "PublishedMessage", "page_name", "publish_alarm", "publish_digest", "write_pages", "write_preview"]

@@ -9,7 +9,9 @@ from datetime import date, timedelta
 
 from splitmile.publish import figures
 from splitmile.results.catalogue import Catalogue
-from splitmile.results.types import Effect, EffectCourse, EffectPoint, Interval, Scorecard
+from splitmile.results.comparisons import Effect, Interval
+from splitmile.results.digests import EffectCourse, EffectPoint
+from splitmile.results.scorecards import Scorecard
 from splitmile.settings import Language
 
 _Dates = Callable[[date], float]

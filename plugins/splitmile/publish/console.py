@@ -18,8 +18,9 @@ from splitmile.publish.pages import write_page
 from splitmile.publish.preview import preview_html
 from splitmile.publish.slack_blocks import digest_blocks
 from splitmile.results.catalogue import Catalogue
+from splitmile.results.digests import Digest, ExperimentNews
+from splitmile.results.scorecards import Decision, Scorecard
 from splitmile.results.sentences import decision_words, say
-from splitmile.results.types import Decision, Digest, ExperimentNews, Scorecard
 from splitmile.settings import Language
 
 _WIDTH = 100

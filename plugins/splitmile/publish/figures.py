@@ -6,7 +6,7 @@ import math
 import re
 
 from splitmile.results.catalogue import Catalogue
-from splitmile.results.types import Effect, Interval
+from splitmile.results.comparisons import Effect, Interval
 from splitmile.settings import Language
 
 MINUS = "\N{MINUS SIGN}"

@@ -17,7 +17,9 @@ from markupsafe import Markup, escape
 from splitmile.errors import PublishFailed
 from splitmile.publish import charts, figures, rows, story
 from splitmile.results.catalogue import Catalogue
-from splitmile.results.types import Decision, Digest, Effect, ExperimentNews, Interval, Scorecard
+from splitmile.results.comparisons import Effect, Interval
+from splitmile.results.digests import Digest, ExperimentNews
+from splitmile.results.scorecards import Decision, Scorecard
 from splitmile.settings import Language
 
 _log = logging.getLogger(__name__)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from splitmile.publish import charts, figures, story
 from splitmile.results.catalogue import Catalogue
-from splitmile.results.types import Effect, EffectCourse, ExperimentNews, Outlook, Scorecard
+from splitmile.results.comparisons import Effect
+from splitmile.results.digests import EffectCourse, ExperimentNews
+from splitmile.results.scorecards import Outlook, Scorecard
 from splitmile.settings import Language
 
 

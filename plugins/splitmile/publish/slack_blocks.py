@@ -12,7 +12,8 @@ from urllib.parse import quote
 from splitmile.publish import story
 from splitmile.publish.pages import page_name
 from splitmile.results.catalogue import Catalogue
-from splitmile.results.types import Digest, Scorecard
+from splitmile.results.digests import Digest
+from splitmile.results.scorecards import Scorecard
 from splitmile.settings import Language
 
 Block = dict[str, Any]

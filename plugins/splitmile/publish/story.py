@@ -8,8 +8,10 @@ from datetime import timedelta
 
 from splitmile.publish import figures
 from splitmile.results.catalogue import Catalogue
+from splitmile.results.comparisons import Effect
+from splitmile.results.digests import Digest, ExperimentNews, Restatement
+from splitmile.results.scorecards import Decision, Outlook, Reason, ReasonCode, Scorecard
 from splitmile.results.sentences import decision_words, say
-from splitmile.results.types import Decision, Digest, Effect, ExperimentNews, Outlook, Reason, ReasonCode, Restatement, Scorecard
 from splitmile.settings import Language
 
 EMOJI = {

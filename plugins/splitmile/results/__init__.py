@@ -1,1 +1,1 @@
-"""Finished results."""
+"""Finished results: frozen and versioned, what publishing shows and what is printed for a file."""

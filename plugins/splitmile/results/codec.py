@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from splitmile.errors import AnalysisError
+from splitmile.results.digests import Digest
 from splitmile.results.readouts import PowerReadout, Readout, SplitReadout, SwitchbackReadout
-from splitmile.results.types import SCHEMA_VERSION, Digest, Scorecard
+from splitmile.results.scorecards import SCHEMA_VERSION, Scorecard
 
 Result = Scorecard | Digest | Readout | SplitReadout | PowerReadout | SwitchbackReadout
 _Result = TypeVar("_Result", Scorecard, Digest, Readout, SplitReadout, PowerReadout, SwitchbackReadout)

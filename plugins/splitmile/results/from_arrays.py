@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from splitmile.results.types import Estimate, Interval
+from splitmile.results.comparisons import Estimate, Interval
 from splitmile.stats import Effects
 
 FloatArray = NDArray[np.float64]

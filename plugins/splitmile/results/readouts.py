@@ -1,6 +1,6 @@
 """Answers to a file, without a pipeline: what `splitmile analyze`, `srm`, `power` and `switchback` say.
 
-As in `results.types`, shares and relative effects are fractions, `None` stands for "no estimate", and there is no NaN.
+As in `results.comparisons`, shares and relative effects are fractions, `None` stands for "no estimate", and there is no NaN.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from splitmile.results.types import SCHEMA_VERSION, Comparison, Contamination, Estimate, SampleRatio
+from splitmile.results.comparisons import Comparison, Estimate
+from splitmile.results.scorecards import SCHEMA_VERSION, Contamination, SampleRatio
 
 
 class Cause(StrEnum):

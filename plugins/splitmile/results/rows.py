@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from splitmile.results.types import Effect, Scorecard
+from splitmile.results.comparisons import Effect
+from splitmile.results.scorecards import Scorecard
 
 
 def flat_rows(scorecard: Scorecard) -> list[dict[str, Any]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from splitmile.results.catalogue import Catalogue
-from splitmile.results.types import Decision, Effect, Interval, Reason, ReasonCode, Scorecard
+from splitmile.results.comparisons import Effect, Interval
+from splitmile.results.scorecards import Decision, Reason, ReasonCode, Scorecard
 from splitmile.settings import Language
 
 

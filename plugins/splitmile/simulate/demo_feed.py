@@ -11,7 +11,7 @@ from typing import Protocol
 import pandas as pd
 
 from splitmile.object_store import ObjectStore
-from splitmile.results.types import Decision
+from splitmile.results.scorecards import Decision
 from splitmile.settings import BusinessDay, Settings
 
 EXPOSURE_COLUMNS = ("exposure_id", "experiment_id", "variant", "unit_type", "unit_id", "exposed_at", "attributes")

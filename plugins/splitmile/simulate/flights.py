@@ -19,7 +19,7 @@ import pandas as pd
 
 from splitmile.errors import FeedError
 from splitmile.object_store import ObjectStore
-from splitmile.results.types import Decision
+from splitmile.results.scorecards import Decision
 from splitmile.settings import BusinessDay, Settings
 from splitmile.simulate.assignment import assign
 from splitmile.simulate.demo_feed import DELIVERY_COLUMNS, EXPOSURE_COLUMNS, DayFrames, PlantedTruth, TruthKind

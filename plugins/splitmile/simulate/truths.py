@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from splitmile.results.types import Decision
+from splitmile.results.scorecards import Decision
 from splitmile.simulate.demo_feed import PlantedTruth, TruthKind
 
 

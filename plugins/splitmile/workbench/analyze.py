@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitmile import stats
+from splitmile.results.comparisons import Comparison, CovariateAdjustment
 from splitmile.results.from_arrays import estimates, numbers
 from splitmile.results.readouts import Cause, LeftOut, Readout, SegmentTest
-from splitmile.results.types import Comparison, Contamination, CovariateAdjustment
+from splitmile.results.scorecards import Contamination
 from splitmile.settings import Trust
 from splitmile.workbench.columns import Columns, read_columns
 from splitmile.workbench.comparisons import Named, adjusted, compare, infer

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitmile import stats
+from splitmile.results.comparisons import Comparison, CovariateAdjustment, SequentialEstimate
 from splitmile.results.from_arrays import estimates, intervals, number, numbers
-from splitmile.results.types import Comparison, CovariateAdjustment, SequentialEstimate
 from splitmile.workbench.questions import Kind
 
 FloatArray = NDArray[np.float64]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from splitmile import stats
 from splitmile.results.from_arrays import number
 from splitmile.results.readouts import ArmCount, SplitReadout
-from splitmile.results.types import SampleRatio
+from splitmile.results.scorecards import SampleRatio
 from splitmile.settings import Trust
 from splitmile.workbench.refusals import OptionInvalid
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from splitmile.results.comparisons import Comparison, Estimate
 from splitmile.results.from_arrays import interval, number
 from splitmile.results.readouts import CarryoverTest, Cause, LeftOut, RandomizationTest, SwitchbackReadout
-from splitmile.results.types import Comparison, Contamination, Estimate
+from splitmile.results.scorecards import Contamination
 from splitmile.settings import Trust
 from splitmile.stats.clusters import ClusterEffect
 from splitmile.stats.switchback import hajek, horvitz_thompson, switchback_regression

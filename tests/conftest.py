@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from redshift_target import RedshiftTarget, bucket_on_aws, empty_tables, feeds_of_a_test, real_target, standin_target
 from splitmile.embedded_s3 import EmbeddedS3
 from splitmile.object_store import ObjectStore, StoreCredentials
 from splitmile.settings import Settings
 from splitmile.warehouse import RedshiftAccess, Warehouse, open_warehouse
+
+# What a commit passes does not hang on chance: the same examples each time. `--hypothesis-profile=default` looks for new ones.
+hypothesis_settings.register_profile("repeatable", derandomize=True)
+hypothesis_settings.load_profile("repeatable")
 
 if TYPE_CHECKING:
     from redshift_standin.faults import Faults

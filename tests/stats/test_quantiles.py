@@ -56,6 +56,8 @@ def by_hand(values: Sequence[float], units: Sequence[object], q: float) -> tuple
     share = sum(inside.values()) / n
     k = len(names)
     clustered = sum((inside[u] - share * of_unit[u]) ** 2 for u in names) / (k - 1) * k / n**2
+    if clustered == 0:
+        return math.nan, math.nan, math.nan
     effective_n = share * (1 - share) / clustered
     error = math.sqrt(q * (1 - q) / effective_n)
     half = Z * error

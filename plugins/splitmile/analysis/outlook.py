@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from splitmile import stats
 from splitmile.registry.plan import Plan
 from splitmile.results.comparisons import Effect
+from splitmile.results.from_arrays import number
 from splitmile.results.scorecards import Outlook
 
 POWER = 0.8
@@ -56,7 +57,7 @@ def foresee(plan: Plan, effects: Sequence[Effect], days: Sequence[date], new_uni
             metric=effect.metric,
             treatment=effect.treatment,
             minimum_effect=effect.minimum_effect,
-            detectable_effect=float(effect_size) if np.isfinite(effect_size) else None,
+            detectable_effect=number(effect_size),
             units_needed=int(units) if np.isfinite(units) else None,
             days_to_go=int(wait) if np.isfinite(wait) else None,
             power=POWER,

@@ -218,7 +218,7 @@ def split(units: tuple[int, int], mismatch: bool, start: date, as_of: date) -> S
         sequential_p_value=min(1.0, 20 * p_value),
         is_mismatch=mismatch,
         alarm_level=0.001,
-        by_segment=tuple(
+        by_day=tuple(
             SegmentRatio(
                 (start + timedelta(days=index)).isoformat(),
                 part,

@@ -18,7 +18,8 @@
         {%- for experiment_id, metric in run_query(query).rows -%}
             {%- do wanted.setdefault("experiment_" ~ experiment_id, {"id": experiment_id, "metrics": []}).metrics.append(metric) -%}
         {%- endfor -%}
-        {%- for name in there if name.startswith("experiment_") and name not in wanted -%}
+        {#- The comment tells them from the views among the models. -#}
+        {%- for name, comment in there.items() if (comment or "").startswith("One row per unit of ") and name not in wanted -%}
             {%- do run_query("drop view if exists " ~ api.Relation.create(schema=unit_metrics.schema, identifier=name)) -%}
         {%- endfor -%}
         {%- for name, experiment in wanted.items() -%}

@@ -2,13 +2,31 @@
     none. dbt's own delete+insert by key leaves the rows of a date that lost all its events, and its microbatch reads the whole feed
     once a date (docs/decisions/0009-dates-replaced-in-one-statement.md).
 
-    A model says under config.meta.replaces which column holds the date, and which variable the first date of the range; the last
-    one is the as-of date. Both statements go to the engine as one, so whatever becomes of the connection in between, dbt cannot
-    repeat the second without the first. -#}
+    A model says under config.meta.replaces which column holds the date, and either the variables of its first and last date or the
+    one that lists the dates. All statements go to the engine as one, so whatever becomes of the connection in between, dbt cannot
+    repeat the last without the first. -#}
 {% macro get_incremental_replace_dates_sql(arguments) -%}
     {%- set replaces = config.get("meta").replaces -%}
     delete from {{ arguments.target_relation }}
-    where {{ replaces.column }} between cast('{{ var(replaces.first_date) }}' as date) and {{ as_of_date() }};
+    where
+        {{ replaces.column }}
+        {%- if replaces.dates %} in ({{ date_list(replaces.dates) }})
+        {%- else %} between {{ date_of(replaces.first_date) }} and {{ date_of(replaces.last_date) }}
+        {%- endif %};
+
+    {{ get_insert_into_sql(arguments.target_relation, arguments.temp_relation, arguments.dest_columns) }}
+{%- endmacro %}
+
+{#- The same for experiment_units: all units assigned since `refreeze_start` give way, and those of the rows that were made. Experiments
+    that are gone from the registry go with their units. -#}
+{% macro get_incremental_replace_units_sql(arguments) -%}
+    delete from {{ arguments.target_relation }}
+    where
+        assigned_at >= cast('{{ var("refreeze_start") }}' as timestamp)
+        or experiment_id not in (select experiments.experiment_id from {{ ref("stg_experiments").render() }} as experiments);
+
+    delete from {{ arguments.target_relation }}
+    where (experiment_id, unit_id) in (select made.experiment_id, made.unit_id from {{ arguments.temp_relation }} as made);
 
     {{ get_insert_into_sql(arguments.target_relation, arguments.temp_relation, arguments.dest_columns) }}
 {%- endmacro %}

@@ -114,16 +114,18 @@ class WarehouseSettings(_Section):
 
 
 class Trust(_Section):
-    """When an experiment's numbers may not be read at all.
+    """When an experiment's numbers, or those of one of its segments, may not be read at all.
 
     Attributes:
         sample_ratio_alarm: The p-value below which the split counts as broken: of the sequential test while an experiment runs,
             and of the χ² test at its planned end.
         contamination_limit: Share of exposed units that may have met more than one variant.
+        min_segment_units: Units that each variant must have in a segment before its effect is computed.
     """
 
     sample_ratio_alarm: float = Field(default=0.001, gt=0, lt=1)
     contamination_limit: float = Field(default=0.02, ge=0, le=1)
+    min_segment_units: int = Field(default=100, ge=2)
 
 
 class Publishing(_Section):

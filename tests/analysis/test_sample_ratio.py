@@ -36,7 +36,7 @@ def test_units_are_counted_by_day_of_their_exposure() -> None:
 
 def test_before_the_first_unit_there_is_no_test() -> None:
     ratio = check_sample_ratio((), np.zeros((0, 2), dtype=int), SHARES, 0.001, has_ended=False)
-    assert (ratio.p_value, ratio.sequential_p_value, ratio.is_mismatch, ratio.by_segment) == (None, None, False, ())
+    assert (ratio.p_value, ratio.sequential_p_value, ratio.is_mismatch, ratio.by_day) == (None, None, False, ())
 
 
 def test_while_it_runs_the_sequential_test_raises_the_alarm() -> None:
@@ -60,10 +60,10 @@ def test_an_alarm_once_raised_stands() -> None:
 def test_the_day_that_went_wrong_is_named() -> None:
     units = np.array([[100, 104], [180, 90], [101, 99], [2, 1]])
     ratio = check_sample_ratio(days_of(units), units, SHARES, 0.001, has_ended=False)
-    assert [day.segment for day in ratio.by_segment if day.is_mismatch] == ["2026-03-03"]
-    assert ratio.by_segment[1].units == (180, 90)
-    assert ratio.by_segment[1].p_value == pytest.approx(scipy_stats.chisquare([180, 90]).pvalue, rel=1e-9)
-    assert (ratio.by_segment[3].p_value, ratio.by_segment[3].p_value_adjusted) == (None, None)
+    assert [day.segment for day in ratio.by_day if day.is_mismatch] == ["2026-03-03"]
+    assert ratio.by_day[1].units == (180, 90)
+    assert ratio.by_day[1].p_value == pytest.approx(scipy_stats.chisquare([180, 90]).pvalue, rel=1e-9)
+    assert (ratio.by_day[3].p_value, ratio.by_day[3].p_value_adjusted) == (None, None)
 
 
 def test_traffic_in_an_arm_planned_without_any_is_an_alarm() -> None:

@@ -24,7 +24,7 @@ def load(settings: Settings, store: ObjectStore, as_of: date, access: RedshiftAc
 
 def run(settings: Settings, business_date: date, access: RedshiftAccess | None = None) -> transform.TransformReport:
     """dbt and the analysis of every experiment as of a date."""
-    report = transform.build_marts(settings, business_date, access)
+    (report,) = transform.build_marts(settings, business_date, access)
     with open_warehouse(settings, access) as warehouse:
         for plan in transform.read_registry(settings).plans:
             if plan.start_date <= business_date <= plan.end_date:

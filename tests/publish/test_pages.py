@@ -131,7 +131,7 @@ def test_a_broken_day_is_named() -> None:
 
 def test_a_mismatch_without_a_single_broken_day_does_not_say_that_the_days_are_fine() -> None:
     news = ex.invalid_by_ratio()
-    srm = replace(news.scorecard.srm, by_segment=ex.ship().scorecard.srm.by_segment)
+    srm = replace(news.scorecard.srm, by_day=ex.ship().scorecard.srm.by_day)
     html = scorecard_html(replace(news, scorecard=replace(news.scorecard, srm=srm)), ex.whole_day())
     assert "no single day stands out" in html
 

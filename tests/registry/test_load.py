@@ -12,7 +12,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from splitmile.errors import RegistryInvalid
-from splitmile.registry import Direction, Metric, MetricKind, Problem, Registry, Role, json_schema, load_registry
+from splitmile.registry import Direction, Known, Layer, Metric, MetricKind, Problem, Registry, Role, json_schema, load_registry
+from splitmile.settings import BusinessDay
+from splitmile.stats import SwitchbackDesign
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,6 +22,7 @@ METRICS = {
     name: Metric(name, name.capitalize(), "…", MetricKind.ratio, "above", "below", Direction.decrease, "s")
     for name in ("delivery_time", "late_rate", "cancellation_rate", "deliveries_per_unit")
 }
+KNOWN = Known(METRICS, ("orders", "delivered_orders"), BusinessDay(timezone="Asia/Seoul", cutover_hour=5))
 
 GOOD = """\
 id: dispatch_ranking
@@ -44,13 +47,28 @@ metrics:
     - metric: late_rate
 """
 
+SWITCHBACK = (
+    GOOD.replace("unit: courier", "unit: zone")
+    + """\
+switchback:
+  zones: [mapo, jongno]
+  start: 2026-03-02T05:00:00+09:00
+  window_minutes: 120
+  windows: 336
+  seed: 7
+  mechanism: balanced
+  windows_per_block: 12
+  burn_in_minutes: 15
+"""
+)
+
 
 def load(folder: Path, **files: str | bytes) -> Registry:
     experiments = folder / "experiments"
     experiments.mkdir(exist_ok=True)
     for stem, content in files.items():
         (experiments / f"{stem}.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
-    return load_registry(experiments, METRICS, relative_to=folder)
+    return load_registry(experiments, KNOWN, relative_to=folder)
 
 
 def problems_of(folder: Path, text: str | bytes) -> list[Problem]:
@@ -76,6 +94,32 @@ def test_a_good_file_becomes_a_plan(tmp_path: Path) -> None:
         ("late_rate", Role.secondary, None, None),
         ("cancellation_rate", Role.guardrail, 0.05, None),
     ]
+
+
+def test_what_decides_the_units_is_in_the_plan(tmp_path: Path) -> None:
+    extra = """\
+segments: [vehicle, tenure]
+activation: delivered_orders
+allowed_units: ["7", c-8]
+denied_units: [c-9]
+layer: {name: pay, share: 1/3}
+"""
+    (plan,) = load(tmp_path, dispatch_ranking=GOOD + extra, excluded_units="courier: [{unit: c-0, reason: test account}]").plans
+    assert (plan.segments, plan.activation) == (("vehicle", "tenure"), "delivered_orders")
+    assert (plan.allowed_units, plan.denied_units) == (("7", "c-8"), ("c-9", "c-0"))
+    assert (plan.layer, plan.holdout_of, plan.switchback) == (Layer("pay", 1 / 3), None, None)
+
+
+def test_a_switchback_keeps_the_design_that_its_schedule_is_drawn_from(tmp_path: Path) -> None:
+    registry = load(tmp_path, dispatch_ranking=SWITCHBACK)
+    assert registry.problems == ()
+    switchback = registry.plans[0].switchback
+    assert switchback
+    assert switchback.burn_in_minutes == 15
+    zones, start = ("mapo", "jongno"), "2026-03-01T20:00:00Z"
+    drawn = SwitchbackDesign(zones, start, 120, 336, seed=7, mechanism="balanced", windows_per_block=12)  # type: ignore[arg-type]
+    assert SwitchbackDesign.from_dict(switchback.design) == drawn
+    json.dumps(dict(switchback.design))
 
 
 def test_thirds_names_like_flags_and_options(tmp_path: Path) -> None:
@@ -108,7 +152,7 @@ BROKEN = [
     ("title: Dispatch ranks couriers", f"title: {'배' * 171}", 2, ["513 bytes", "may take 512"]),
     ("owner: dispatch-team@example.com\n", "", 1, ["`owner` is missing", "whom to ask", "dispatch-team@example.com", "add it"]),
     ("service:", "servce:", 4, ["`servce` is no known key", "did you mean `service`?"]),
-    ("unit: courier", "unit: courier\nzzz: 1", 9, ["`zzz` is no known key", "every known key: alpha, control"]),
+    ("unit: courier", "unit: courier\nzzz: 1", 9, ["`zzz` is no known key", "every known key: activation, allowed_units, alpha, control"]),
     ("id: dispatch_ranking", "id: Dispatch", 1, ["`id` is 'Dispatch'", "lower-case"]),
     ("id: dispatch_ranking", "id: other", 1, ["`id` is 'other' in a file named dispatch_ranking.yaml", "rename"]),
     ("id: dispatch_ranking\n", "", 1, ["`id` is missing"]),
@@ -165,6 +209,44 @@ BROKEN = [
     ("unit: courier", "unit: courier\n? [a]\n: 1", 9, ["a key is a list or a mapping"]),
     ("metric: late_rate", "&again\n      metric: late_rate\n    - *again", 20, ["`metrics.secondary[1]` is an alias"]),
     ("planned_units: 900", "planned_units: 900\n---\nid: second", 14, ["broken YAML", "another document"]),
+    # What units an experiment has.
+    ("planned_units: 900", "planned_units: 900\nsegments: [a, b, c, d]", 14, ["`segments`", "at most 3"]),
+    ("planned_units: 900", "planned_units: 900\nsegments: [a, a]", 14, ["`segments`", "'a' is in it twice"]),
+    ("planned_units: 900", "planned_units: 900\nsegments:\n  - app version", 15, ["`segments[0]` is 'app version'", "[vehicle]"]),
+    ("planned_units: 900", "planned_units: 900\nactivation: deliverd_orders", 14, ["no measure", "did you mean `delivered_orders`?"]),
+    ("planned_units: 900", "planned_units: 900\nactivation: delivery_time", 14, ["`activation` is 'delivery_time'", "no measure"]),
+    ("planned_units: 900", "planned_units: 900\nactivation:", 14, ["`activation` is empty"]),
+    ("planned_units: 900", "planned_units: 900\nallowed_units: []", 14, ["`allowed_units`", "at least 1"]),
+    ("planned_units: 900", "planned_units: 900\ndenied_units: [17]", 14, ["`denied_units[0]` is 17", "in quotes"]),
+    (
+        "planned_units: 900",
+        "planned_units: 900\nallowed_units: [a, b]\ndenied_units: [c, b]",
+        15,
+        ["`denied_units[1]`", "`allowed_units[1]`"],
+    ),
+    ("planned_units: 900", "planned_units: 900\nlayer: {name: pay, share: 0}", 14, ["`layer.share` is 0", "in no layer"]),
+    ("planned_units: 900", "planned_units: 900\nlayer:", 14, ["`layer` is empty"]),
+    ("planned_units: 900", "planned_units: 900\nlayer: {name: pay}", 14, ["`layer.share` is missing"]),
+    ("planned_units: 900", "planned_units: 900\nlayer: {name: pay, share: 0.5}\nholdout_of: pay", 15, ["take `layer` out of a holdout"]),
+    ("planned_units: 900", "planned_units: 900\nholdout_of: pay", 14, ["'pay', a layer without experiments", "no layer at all yet"]),
+]
+
+# The same of the switchback experiment, whose first own line is 21.
+BROKEN_SWITCHBACK = [
+    ("unit: zone", "unit: courier", 8, ["`unit` is 'courier' in a switchback", "expected zone"]),
+    ("{ranked: 0.5, current: 0.5}", "{ranked: 0.5, current: 0.25, third: 0.25}", 10, ["`variants` are 3", "one treatment"]),
+    ("{ranked: 0.5, current: 0.5}", "{ranked: 0.25, current: 0.75}", 21, ["treatment_share` is 0.5", "in `variants` 0.25"]),
+    ("windows: 336", "windows: 7", 25, ["`switchback.windows`: found 7, expected a multiple of windows_per_block (12)"]),
+    ("windows: 336", "windows: 348", 25, ["`switchback.windows` is 348", "after `end` 2026-03-29", "2026-03-29T20:00:00+00:00"]),
+    ("windows: 336", f"windows: {12 * 10**15}", 25, ["after `end` 2026-03-29"]),
+    ("2026-03-02T05:00:00+09:00", "2026-03-02T04:59:00+09:00", 23, ["`switchback.start` is 2026-03-02T04:59:00+09:00, before `start`"]),
+    ("2026-03-02T05:00:00+09:00", "2026-03-02T05:00:00", 23, ["`switchback.start`", "with a time zone"]),
+    ("[mapo, jongno]", "[mapo, mapo]", 22, ["`switchback.zones`", "each once"]),
+    ("mechanism: balanced", "mechanism: blanced", 27, ["`switchback.mechanism` is 'blanced'", "balanced or minimax"]),
+    ("  seed: 7\n", "", 21, ["`switchback.seed` is missing"]),
+    ("seed: 7", "sed: 7", 26, ["`switchback.sed` is no known key", "did you mean `seed`?"]),
+    ("burn_in_minutes: 15", "burn_in_minutes: 120", 29, ["leaves nothing of a window of 120 minutes"]),
+    ("planned_units: 900", "planned_units: 900\nsegments: [vehicle]", 14, ["`segments` is about units that keep their variant"]),
 ]
 
 
@@ -176,6 +258,14 @@ def test_a_problem_has_its_line_and_its_remedy(tmp_path: Path, old: str, new: st
     matching = [problem for problem in problems_of(tmp_path, GOOD.replace(old, new)) if all(part in problem.message for part in parts)]
     assert [problem.line for problem in matching] == [line]
     assert str(matching[0]).startswith(f"experiments/dispatch_ranking.yaml:{line}: ")
+
+
+@pytest.mark.parametrize(("old", "new", "line", "parts"), BROKEN_SWITCHBACK, ids=[new[:40] or old for old, new, _, _ in BROKEN_SWITCHBACK])
+def test_a_switchback_that_cannot_be_run_is_refused(tmp_path: Path, old: str, new: str, line: int, parts: list[str]) -> None:
+    assert old in SWITCHBACK
+    problems = problems_of(tmp_path, SWITCHBACK.replace(old, new))
+    matching = [problem for problem in problems if all(part in problem.message for part in parts)]
+    assert [problem.line for problem in matching] == [line]
 
 
 @pytest.mark.parametrize(
@@ -229,16 +319,117 @@ def test_all_problems_of_a_file_are_named_at_once_in_order(tmp_path: Path) -> No
     assert {problem.experiment_id for problem in problems} == {"dispatch_ranking"}
 
 
+def experiment(name: str, start: str, end: str, extra: str, unit: str = "courier") -> str:
+    text = GOOD.replace("id: dispatch_ranking", f"id: {name}").replace("unit: courier", f"unit: {unit}")
+    return text.replace("2026-03-02", start).replace("2026-03-29", end) + extra
+
+
+def test_a_layer_is_not_given_out_twice(tmp_path: Path) -> None:
+    """The file that starts later stops, alone; who starts when the others are over has their units."""
+    registry = load(
+        tmp_path,
+        a=experiment("a", "2026-03-02", "2026-03-15", "layer: {name: pay, share: 0.4}\n"),
+        b=experiment("b", "2026-03-09", "2026-03-29", "layer: {name: pay, share: 0.5}\n"),
+        c=experiment("c", "2026-03-10", "2026-03-20", "layer: {name: pay, share: 0.2}\n"),
+        d=experiment("d", "2026-03-11", "2026-03-20", "layer: {name: pay, share: 1/10}\n"),
+        e=experiment("e", "2026-03-16", "2026-03-20", "layer: {name: pay, share: 0.4}\n"),
+        elsewhere=experiment("elsewhere", "2026-03-02", "2026-03-29", "layer: {name: maps, share: 1}\n"),
+    )
+    assert [plan.experiment_id for plan in registry.plans] == ["a", "b", "d", "e", "elsewhere"]
+    (problem,) = registry.problems
+    assert (problem.path, problem.line) == ("experiments/c.yaml", 21)
+    assert "'pay' is given out 1.1 times on 2026-03-10: 0.2 here, 0.9 in experiments/a.yaml, experiments/b.yaml" in problem.message
+
+
+def test_a_holdouts_control_is_counted_in_its_layer(tmp_path: Path) -> None:
+    holdout = experiment("all_of_it", "2026-03-01", "2026-06-30", "holdout_of: pay\n").replace("{ranked: 0.5, c", "{ranked: 0.9, c")
+    holdout = holdout.replace("current: 0.5", "current: 0.1")
+    sound = load(tmp_path, all_of_it=holdout, a=experiment("a", "2026-03-02", "2026-03-29", "layer: {name: pay, share: 0.9}\n"))
+    assert sound.problems == ()
+    crowded = load(tmp_path, b=experiment("b", "2026-03-02", "2026-03-29", "layer: {name: pay, share: 0.01}\n"))
+    assert [plan.experiment_id for plan in crowded.plans] == ["a", "all_of_it"]
+    assert "expected at most 1, a holdout's control counted" in crowded.problems[0].message
+
+
+def test_a_layer_has_one_unit(tmp_path: Path) -> None:
+    registry = load(
+        tmp_path,
+        b=experiment("b", "2026-03-09", "2026-03-29", "layer: {name: pay, share: 0.1}\n", unit="store"),
+        a=experiment("a", "2026-03-02", "2026-03-29", "layer: {name: pay, share: 0.1}\n"),
+    )
+    assert [plan.experiment_id for plan in registry.plans] == ["a"]
+    assert "the layer 'pay' is of the unit courier (experiments/a.yaml), and `unit` here is 'store'" in registry.problems[0].message
+
+
+def test_a_holdout_stays_while_the_files_of_its_layer_are_broken(tmp_path: Path) -> None:
+    broken = experiment("a", "2026-03-02", "2026-03-29", "layer: {name: pay, share: 2}\n")
+    registry = load(tmp_path, a=broken, kept=experiment("kept", "2026-03-02", "2026-03-29", "holdout_of: pay\n"))
+    assert [plan.experiment_id for plan in registry.plans] == ["kept"]
+
+
+EXCLUDED = """\
+courier:
+  - {unit: c-0, reason: test account}
+  - {unit: "17", reason: bot}
+store: [{unit: s-0, reason: demo store}]
+"""
+
+
+def test_excluded_units_are_left_out_of_every_experiment_of_their_type(tmp_path: Path) -> None:
+    registry = load(
+        tmp_path,
+        dispatch_ranking=GOOD + "denied_units: [c-0, c-1]\n",
+        shops=experiment("shops", "2026-03-02", "2026-03-29", "", unit="store"),
+        people=experiment("people", "2026-03-02", "2026-03-29", "", unit="customer"),
+        excluded_units=EXCLUDED,
+    )
+    assert registry.problems == ()
+    assert {plan.experiment_id: plan.denied_units for plan in registry.plans} == {
+        "dispatch_ranking": ("c-0", "c-1", "17"),
+        "shops": ("s-0",),
+        "people": (),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "part"),
+    [
+        (EXCLUDED.replace("store:", "stores:"), 4, "`stores` is no known key; did you mean `store`?"),
+        (EXCLUDED.replace('"17"', "17"), 3, "`courier[1].unit` is 17"),
+        (EXCLUDED.replace(", reason: bot", ""), 3, "`courier[1].reason` is missing; expected why it does not count"),
+        (EXCLUDED.replace('"17"', "c-0"), 3, "`courier[1].unit` is 'c-0', already in `courier[0]`"),
+        (EXCLUDED + "\t", 5, "broken YAML"),
+        ("", 1, "the file is empty"),
+    ],
+)
+def test_a_broken_list_of_excluded_units_is_a_problem_and_stops_no_experiment(tmp_path: Path, text: str, line: int, part: str) -> None:
+    registry = load(tmp_path, dispatch_ranking=GOOD, excluded_units=text)
+    (problem,) = registry.problems
+    assert (problem.path, problem.line, problem.experiment_id) == ("experiments/excluded_units.yaml", line, None)
+    assert part in problem.message
+    assert [(plan.experiment_id, plan.denied_units) for plan in registry.plans] == [("dispatch_ranking", ())]
+
+
+def test_a_second_list_of_excluded_units_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "excluded_units.yml").write_text("zone: [{unit: z, reason: training}]")
+    registry = load(tmp_path, dispatch_ranking=GOOD, excluded_units=EXCLUDED)
+    assert [(p.path, p.message) for p in registry.problems] == [
+        ("experiments/excluded_units.yml", "excluded_units.yaml is there too and is the one that is read; put both into one file")
+    ]
+    assert registry.plans[0].denied_units == ("c-0", "17")
+
+
 def test_without_any_metric_the_message_says_so(tmp_path: Path) -> None:
     (tmp_path / "dispatch_ranking.yaml").write_text(GOOD)
-    registry = load_registry(tmp_path, {}, relative_to=tmp_path)
+    registry = load_registry(tmp_path, Known({}, (), KNOWN.business_day), relative_to=tmp_path)
     assert len(registry.problems) == 3
     assert all("there is no metric at all yet" in problem.message for problem in registry.problems)
 
 
 def test_an_unknown_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RegistryInvalid, match=r"nowhere is no folder.*experiments_dir"):
-        load_registry(tmp_path / "nowhere", METRICS, relative_to=tmp_path)
+        load_registry(tmp_path / "nowhere", KNOWN, relative_to=tmp_path)
 
 
 def test_an_empty_folder_is_an_empty_registry(tmp_path: Path) -> None:
@@ -247,7 +438,7 @@ def test_an_empty_folder_is_an_empty_registry(tmp_path: Path) -> None:
 
 def test_a_folder_outside_the_project_is_named_whole(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").touch()
-    (problem,) = load_registry(tmp_path, METRICS, relative_to=tmp_path / "project").problems
+    (problem,) = load_registry(tmp_path, KNOWN, relative_to=tmp_path / "project").problems
     assert problem.path == (tmp_path / "empty.yaml").as_posix()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -14,10 +15,20 @@ import jsonschema
 import pytest
 
 from splitmile.registry import json_schema
-from splitmile.registry.spec import ExperimentSpec, GuardrailSpec, MetricsSpec, PrimaryMetricSpec, SecondaryMetricSpec
+from splitmile.registry.spec import (
+    ExcludedUnitsSpec,
+    ExperimentSpec,
+    GuardrailSpec,
+    LayerSpec,
+    MetricsSpec,
+    PrimaryMetricSpec,
+    SecondaryMetricSpec,
+    SwitchbackSpec,
+)
+from splitmile.stats import SwitchbackDesign
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = (ExperimentSpec, MetricsSpec, PrimaryMetricSpec, SecondaryMetricSpec, GuardrailSpec)
+PARTS = (ExperimentSpec, MetricsSpec, PrimaryMetricSpec, SecondaryMetricSpec, GuardrailSpec, LayerSpec, SwitchbackSpec)
 
 VALID: dict[str, Any] = {
     "id": "dispatch_ranking",
@@ -67,6 +78,14 @@ def test_the_schema_is_one_and_accepts_what_the_spec_accepts() -> None:
         {"slack_channel": "dispatch"},
         {"id": "Dispatch"},
         {"id": "unit_metrics"},
+        {"segments": ["a", "b", "c", "d"]},
+        {"segments": ["vehicle", "vehicle"]},
+        {"activation": None},
+        {"denied_units": [17]},
+        {"allowed_units": []},
+        {"layer": {"name": "Pay", "share": 0.5}},
+        {"holdout_of": ""},
+        {"switchback": {"zones": ["mapo"], "window_minutes": 60, "windows": 24, "seed": 1}},
         {"metrics": {"primary": []}},
         {"metrics": {"primary": [{"metric": "m", "minimum_effect": 0}]}},
         {"metrics": {"primary": [{"metric": "m", "minimum_effect": None}]}},
@@ -93,7 +112,7 @@ def test_every_key_has_a_description_and_a_valid_example(part: type[ExperimentSp
 
 def undocumented(text: str) -> Iterator[str]:
     documented = set(re.findall(r"^\| `([a-z_]+)` \|", text, re.MULTILINE))
-    for part in PARTS:
+    for part in (*PARTS, ExcludedUnitsSpec):
         yield from (key for key in part.model_fields if key not in documented)
 
 
@@ -101,6 +120,15 @@ def test_every_key_is_documented() -> None:
     docs = (ROOT / "docs" / "experiments.md").read_text()
     assert list(undocumented(docs)) == []
     assert list(undocumented(re.sub(r"(?m)^\| `margin` .*\n", "", docs))) == ["margin"]
+
+
+def test_the_switchback_key_has_the_fields_of_the_design() -> None:
+    design = {field.name: field.default for field in dataclasses.fields(SwitchbackDesign)}
+    written = dict(SwitchbackSpec.model_fields)
+    del written["burn_in_minutes"]
+    assert list(written) == list(design)
+    assert [field.is_required() for field in written.values()] == [default is dataclasses.MISSING for default in design.values()]
+    assert all(field.is_required() or field.default == design[name] for name, field in written.items())
 
 
 def test_no_experiment_takes_the_name_of_a_table() -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from redshift_target import ENGINES
 from splitmile.settings import BusinessDay, Settings
-from splitmile.transform import build_marts, dbt
+from splitmile.transform import TransformReport, build_marts, dbt
 from splitmile.warehouse import RedshiftAccess, Warehouse, open_warehouse
 
-FIRST, SECOND, THIRD = date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4)
+FIRST, SECOND, THIRD, FOURTH = (date(2026, 3, day) for day in (2, 3, 4, 5))
 
 on_both_engines = pytest.mark.parametrize("engine", ENGINES)
 
@@ -43,6 +43,11 @@ def _change(warehouse: Warehouse, day: date, load_id: str = "l") -> None:
     warehouse.append("ops.changed_dates", [{"feed": "deliveries", "business_date": day, "load_id": load_id, "changed_at": changed_at}])
 
 
+def _build(settings: Settings, as_of: date, access: RedshiftAccess | None = None) -> TransformReport:
+    (report,) = build_marts(settings, as_of, access)
+    return report
+
+
 def _unit_days(settings: Settings, access: RedshiftAccess | None) -> dict[date, int]:
     with open_warehouse(settings, access) as warehouse:
         rows = warehouse.fetch("select business_date, orders from marts.unit_days where unit_type = 'courier'")
@@ -54,14 +59,17 @@ def test_only_changed_dates_up_to_the_run_are_replayed(settings: Settings, acces
     with open_warehouse(settings, access) as warehouse:
         for name, day in (("a", FIRST), ("b", SECOND), ("c", THIRD)):
             _deliver(warehouse, name, day)
-    assert build_marts(settings, THIRD, access).replay_from == FIRST
-    assert build_marts(settings, THIRD, access).replay_from == THIRD
+        # Of a date that no run has reached.
+        _deliver(warehouse, "d", FOURTH)
+    _build(settings, THIRD, access)
+    assert _unit_days(settings, access) == {FIRST: 1, SECOND: 1, THIRD: 1}
+    assert _build(settings, THIRD, access).replay_from == FOURTH
     with open_warehouse(settings, access) as warehouse:
         _deliver(warehouse, "late", SECOND)
-    assert build_marts(settings, FIRST, access).replay_from == FIRST
-    assert _unit_days(settings, access) == {FIRST: 1, SECOND: 1, THIRD: 1}
-    assert build_marts(settings, THIRD, access).replay_from == SECOND
+    # What was built up to the third date stays true, whatever date is run.
+    assert _build(settings, FIRST, access).replay_from == SECOND
     assert _unit_days(settings, access) == {FIRST: 1, SECOND: 2, THIRD: 1}
+    assert _build(settings, THIRD, access).replay_from == FOURTH
 
 
 @on_both_engines
@@ -69,11 +77,11 @@ def test_a_date_that_lost_all_its_rows_is_emptied(settings: Settings, access: Re
     with open_warehouse(settings, access) as warehouse:
         _deliver(warehouse, "a", FIRST)
         _deliver(warehouse, "b", SECOND)
-    build_marts(settings, SECOND, access)
+    _build(settings, SECOND, access)
     with open_warehouse(settings, access) as warehouse:
         warehouse.execute("delete from landing.deliveries where delivery_id = 'a'")
         _change(warehouse, FIRST)
-    build_marts(settings, SECOND, access)
+    _build(settings, SECOND, access)
     assert _unit_days(settings, access) == {SECOND: 1}
 
 
@@ -82,11 +90,11 @@ def test_another_business_day_builds_every_date_again(settings: Settings, access
     with open_warehouse(settings, access) as warehouse:
         _deliver(warehouse, "a", FIRST)
         _deliver(warehouse, "b", SECOND)
-    assert not build_marts(settings, SECOND, access).is_full_refresh
+    assert not _build(settings, SECOND, access).is_full_refresh
     moved = settings.model_copy(update={"business_day": BusinessDay(timezone="Asia/Seoul", cutover_hour=20)})
-    assert build_marts(moved, SECOND, access).is_full_refresh
+    assert _build(moved, SECOND, access).is_full_refresh
     assert _unit_days(moved, access) == {date(2026, 3, 1): 1, FIRST: 1}
-    assert not build_marts(moved, SECOND, access).is_full_refresh
+    assert not _build(moved, SECOND, access).is_full_refresh
 
 
 def test_a_load_that_ends_while_dbt_runs_stays_pending(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,14 +111,14 @@ def test_a_load_that_ends_while_dbt_runs_stays_pending(settings: Settings, monke
 
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(dbt, "invoke", overtaken)
-        assert build_marts(settings, SECOND).replay_from == SECOND
-    assert build_marts(settings, SECOND).replay_from == FIRST
+        assert _build(settings, SECOND).changed_dates == (SECOND,)
+    assert _build(settings, SECOND).changed_dates == (FIRST,)
 
 
 def test_a_new_measure_gets_its_column(settings: Settings, tmp_path: Path) -> None:
     with open_warehouse(settings) as warehouse:
         _deliver(warehouse, "a", FIRST)
-    build_marts(settings, FIRST)
+    _build(settings, FIRST)
     metrics = tmp_path / "metrics"
     shutil.copytree(settings.path(settings.metrics_dir), metrics)
     text = (metrics / "deliveries.yml").read_text()
@@ -118,14 +126,6 @@ def test_a_new_measure_gets_its_column(settings: Settings, tmp_path: Path) -> No
     assert line in text
     (metrics / "deliveries.yml").write_text(text.replace(line, line + '      - {name: twice, agg: sum, expr: "2", description: Two.}\n'))
     own = settings.model_copy(update={"metrics_dir": metrics})
-    assert build_marts(own, FIRST).is_full_refresh
+    assert _build(own, FIRST).is_full_refresh
     with open_warehouse(own) as warehouse:
         assert warehouse.fetch("select twice from marts.unit_days where unit_type = 'courier'") == [{"twice": 2}]
-
-
-def test_what_ran_is_kept_with_its_seconds(settings: Settings) -> None:
-    report = build_marts(settings, FIRST)
-    assert {"unit_days", "experiment_moments"} <= {model.name for model in report.models}
-    with open_warehouse(settings) as warehouse:
-        rows = warehouse.fetch("select model, seconds from ops.transform_runs where business_date = ?", [FIRST])
-    assert len(rows) == len(report.models)

@@ -4,6 +4,8 @@ with
 
 units as (
     select * from {{ ref('experiment_units') }}
+    -- While its activation is to come, a unit is not in the experiment.
+    where exposure_date is not null
 ),
 
 events as (
@@ -11,18 +13,21 @@ events as (
         experiment_id,
         variant,
         exposure_date as business_date,
-        1 as exposed_unit,
-        0 as contaminated_unit
+        case when is_excluded then 0 else 1 end as exposed_unit,
+        0 as contaminated_unit,
+        case when is_excluded then 1 else 0 end as excluded_unit
     from units
     union all
     select
         experiment_id,
         variant,
-        contamination_date as business_date,
+        -- An activation may come after the contamination; the unit never counts then, and is contaminated from its first day on.
+        case when contamination_date < exposure_date then exposure_date else contamination_date end as business_date,
         0 as exposed_unit,
-        1 as contaminated_unit
+        1 as contaminated_unit,
+        0 as excluded_unit
     from units
-    where contamination_date is not null
+    where contamination_date is not null and not is_excluded
 ),
 
 final as (
@@ -31,7 +36,8 @@ final as (
         variant,
         business_date,
         cast(sum(exposed_unit) as bigint) as exposed_units,
-        cast(sum(contaminated_unit) as bigint) as contaminated_units
+        cast(sum(contaminated_unit) as bigint) as contaminated_units,
+        cast(sum(excluded_unit) as bigint) as excluded_units
     from events
     group by experiment_id, variant, business_date
 )

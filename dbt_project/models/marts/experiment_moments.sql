@@ -3,56 +3,118 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_dates',
-        meta={'replaces': {'column': 'as_of_date', 'first_date': 'as_of_date'}},
+        meta={'replaces': {'column': 'as_of_date', 'first_date': 'as_of_from', 'last_date': 'as_of_date'}},
         on_schema_change='fail',
         full_refresh=false,
         dist='auto',
         sort=['as_of_date', 'experiment_id'],
-        post_hook="{{ expire_unit_metrics() }}",
     )
 }}
+{%- set metrics = used_metrics() %}
+{%- set by_units = metrics_by_units(metrics) %}
+{%- set factor = 'cast(%s as decimal(19, 0))' if needs_wide_products() else '%s' %}
+{#- Metrics share measures, so each product is added up once; where it is found, by relation and expression. -#}
+{%- set sums = {} %}
+{%- for relation, own_metrics in by_units.items() %}
+{%- set own_sums = sums.setdefault(relation, {}) %}
+{%- for metric in own_metrics %}
+{%- for part in moment_parts(metric, factor).values() if part not in (none, '1', ) and part not in own_sums %}
+{%- do own_sums.update({part: 'sum_' ~ (own_sums | length)}) %}
+{%- endfor %}
+{%- endfor %}
+{%- endfor %}
+-- depends_on: {{ ref('experiment_unit_windows') }}
+-- The linter loses count of the indentation inside loops of Jinja.
+-- noqa: disable=LT02
 with
 
-unit_metrics as (
-    select
-        experiment_id,
-        variant,
-        metric,
-        as_of_date,
-        -- Redshift multiplies two BIGINTs as BIGINT, and DuckDB two DECIMAL(18, 0) as DECIMAL(18, 0): from 19 digits on
-        -- both engines multiply into 38.
-        cast(numerator as decimal(19, 0)) as numerator,
-        cast(denominator as decimal(19, 0)) as denominator,
-        cast(covariate_numerator as decimal(19, 0)) as covariate_numerator,
-        cast(covariate_denominator as decimal(19, 0)) as covariate_denominator
-    from {{ ref('experiment_unit_metrics') }}
-    where as_of_date = {{ as_of_date() }}
+as_of_dates as (
+    select business_date as as_of_date from {{ ref('calendar') }}
+    where business_date between {{ date_of('as_of_from') }} and {{ as_of_date() }}
 ),
 
-final as (
+{{ unit_value_ctes(metrics) }}
+
+positions as (
+    {% for position in range(4) %}
+    select {{ position }} as position
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+{% for relation, own_metrics in by_units.items() %}
+-- Units are added up once, by all their segments; the totals by one of them, or by none, are sums of those.
+cells_{{ relation }} as (
+    select
+        units.experiment_id,
+        units.variant,
+        units.as_of_date,
+        units.segment_1,
+        units.segment_2,
+        units.segment_3,
+        {% for part, name in sums[relation].items() %}
+        sum({{ part }}) as {{ name }},
+        {% endfor %}
+        count(*) as units
+    from {{ relation }} as units
+    {% for metric in own_metrics if metric.cap and metric.cap.percentile %}
+    left join cap_{{ metric.name }}
+        on
+            units.experiment_id = cap_{{ metric.name }}.experiment_id
+            and units.as_of_date = cap_{{ metric.name }}.as_of_date
+    {% endfor %}
+    group by units.experiment_id, units.variant, units.as_of_date, units.segment_1, units.segment_2, units.segment_3
+),
+
+placed_{{ relation }} as (
+    select
+        cells.*,
+        case positions.position when 1 then cells.segment_1 when 2 then cells.segment_2 when 3 then cells.segment_3 else 'all' end as segment
+    from cells_{{ relation }} as cells
+    cross join positions
+),
+
+rolled_{{ relation }} as (
     select
         experiment_id,
         variant,
-        metric,
-        cast('all' as varchar(128)) as segment,
         as_of_date,
-        cast(count(*) as bigint) as units,
-        cast(sum(numerator) as decimal(38, 0)) as sum_numerator,
-        cast(sum(denominator) as decimal(38, 0)) as sum_denominator,
-        cast(sum(numerator * numerator) as decimal(38, 0)) as sum_numerator_squared,
-        cast(sum(numerator * denominator) as decimal(38, 0)) as sum_numerator_denominator,
-        cast(sum(denominator * denominator) as decimal(38, 0)) as sum_denominator_squared,
-        cast(sum(covariate_numerator) as decimal(38, 0)) as sum_covariate_numerator,
-        cast(sum(covariate_denominator) as decimal(38, 0)) as sum_covariate_denominator,
-        cast(sum(covariate_numerator * covariate_numerator) as decimal(38, 0)) as sum_covariate_numerator_squared,
-        cast(sum(covariate_numerator * covariate_denominator) as decimal(38, 0)) as sum_covariate_numerator_denominator,
-        cast(sum(covariate_denominator * covariate_denominator) as decimal(38, 0)) as sum_covariate_denominator_squared,
-        cast(sum(numerator * covariate_numerator) as decimal(38, 0)) as sum_numerator_covariate_numerator,
-        cast(sum(numerator * covariate_denominator) as decimal(38, 0)) as sum_numerator_covariate_denominator,
-        cast(sum(denominator * covariate_numerator) as decimal(38, 0)) as sum_denominator_covariate_numerator,
-        cast(sum(denominator * covariate_denominator) as decimal(38, 0)) as sum_denominator_covariate_denominator
-    from unit_metrics
-    group by experiment_id, variant, metric, as_of_date
+        segment,
+        {% for name in sums[relation].values() %}
+        sum({{ name }}) as {{ name }},
+        {% endfor %}
+        sum(units) as units
+    from placed_{{ relation }}
+    where segment is not null
+    group by experiment_id, variant, as_of_date, segment
+),
+
+{% endfor %}
+
+final as (
+    {% for relation, own_metrics in by_units.items() %}
+    {%- set outer_loop = loop %}
+    {%- for metric in own_metrics %}
+    select
+        cast(rolled.experiment_id as varchar(128)) as experiment_id,
+        cast(rolled.variant as varchar(128)) as variant,
+        cast('{{ metric.name }}' as varchar(128)) as metric,
+        cast(rolled.segment as varchar(128)) as segment,
+        rolled.as_of_date,
+        cast(rolled.units as bigint) as units
+        {%- for name, part in moment_parts(metric, factor).items() %},
+        cast(
+            {%- if part is none %} 0 {%- elif part == '1' %} rolled.units {%- else %} rolled.{{ sums[relation][part] }} {%- endif %} as decimal(38, 0)
+        ) as sum_{{ name }}
+        {%- endfor %}
+    from rolled_{{ relation }} as rolled
+    inner join experiment_metrics
+        on
+            rolled.experiment_id = experiment_metrics.experiment_id
+            and experiment_metrics.metric = '{{ metric.name }}'
+    {{ 'union all' if not (loop.last and outer_loop.last) }}
+    {% endfor %}
+    {%- endfor %}
 )
 
 select * from final

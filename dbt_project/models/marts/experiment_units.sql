@@ -1,17 +1,59 @@
 {#- Redshift: by unit, as unit_days is, so the two are joined where they lie; an experiment is read at a time. -#}
-{{ config(dist='unit_id', sort='experiment_id') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_units',
+        on_schema_change='fail',
+        dist='unit_id',
+        sort='experiment_id',
+    )
+}}
+{%- set measures = registered_measures() %}
+{%- set covariates = covariate_windows(registered_metrics()) %}
+-- The linter loses count of the indentation inside loops of Jinja.
+-- noqa: disable=LT02
 with
-
-exposures as (
-    select * from {{ ref('stg_exposures') }}
-),
 
 experiments as (
     select * from {{ ref('stg_experiments') }}
+    where not is_switchback
 ),
 
 variants as (
     select * from {{ ref('stg_variants') }}
+),
+
+listed_units as (
+    select * from {{ ref('stg_listed_units') }}
+),
+
+restricted_experiments as (
+    select distinct experiment_id from listed_units
+    where is_allowed
+),
+
+exposures as (
+    select * from {{ ref('stg_exposures') }}
+    where
+        {{ is_between_instants('exposed_at', 'refreeze_start', 'built_end') }}
+        and business_date <= {{ date_of('built_to') }}
+),
+
+deliveries as (
+    select * from {{ ref('int_deliveries_timed') }}
+    where
+        {{ is_between_instants('ordered_at', 'refreeze_start', 'built_end') }}
+        and business_date <= {{ date_of('built_to') }}
+),
+
+unit_days as (
+    select * from {{ ref('unit_days') }}
+    where business_date <= {{ date_of('built_to') }}
+),
+
+unit_totals as (
+    select * from {{ ref('unit_totals') }}
+    where business_date = {{ date_of('built_to') }}
 ),
 
 valid_exposures as (
@@ -21,11 +63,9 @@ valid_exposures as (
         exposures.unit_id,
         exposures.variant,
         exposures.exposed_at,
+        exposures.exposure_id,
         exposures.business_date,
-        row_number() over (
-            partition by exposures.experiment_id, exposures.unit_id
-            order by exposures.exposed_at, exposures.exposure_id
-        ) as exposure_number
+        exposures.attributes
     from exposures
     inner join experiments
         on
@@ -38,41 +78,379 @@ valid_exposures as (
             and exposures.variant = variants.variant
 ),
 
+{% if is_incremental() %}
+-- Units that were assigned before the days that are made again stay as they are, but for what those days may change.
+known as (
+    select units.*
+    from {{ this }} as units
+    inner join experiments
+        on units.experiment_id = experiments.experiment_id
+    where units.assigned_at < cast('{{ var("refreeze_start") }}' as timestamp)
+),
+{% endif %}
+
+numbered_exposures as (
+    select
+        valid_exposures.experiment_id,
+        valid_exposures.unit_type,
+        valid_exposures.unit_id,
+        valid_exposures.variant,
+        valid_exposures.exposed_at,
+        valid_exposures.business_date,
+        valid_exposures.attributes,
+        row_number() over (
+            partition by valid_exposures.experiment_id, valid_exposures.unit_id
+            order by valid_exposures.exposed_at, valid_exposures.exposure_id
+        ) as exposure_number
+    from valid_exposures
+    {% if is_incremental() %}
+    left join known
+        on
+            valid_exposures.experiment_id = known.experiment_id
+            and valid_exposures.unit_id = known.unit_id
+    where known.unit_id is null
+    {% endif %}
+),
+
 first_exposures as (
-    select * from valid_exposures
+    select * from numbered_exposures
     where exposure_number = 1
+),
+
+assigned as (
+    select
+        experiment_id,
+        unit_type,
+        unit_id,
+        variant,
+        exposed_at as assigned_at,
+        cast(null as timestamp) as contaminated_at
+    from first_exposures
+    {% if is_incremental() %}
+    union all
+    select
+        experiment_id,
+        unit_type,
+        unit_id,
+        variant,
+        assigned_at,
+        case when contaminated_at < cast('{{ var("refreeze_start") }}' as timestamp) then contaminated_at end as contaminated_at
+    from known
+    {% endif %}
 ),
 
 contaminations as (
     select
-        first_exposures.experiment_id,
-        first_exposures.unit_id,
-        min(valid_exposures.exposed_at) as contaminated_at,
-        min(valid_exposures.business_date) as contamination_date
-    from first_exposures
+        assigned.experiment_id,
+        assigned.unit_id,
+        min(valid_exposures.exposed_at) as contaminated_at
+    from assigned
     inner join valid_exposures
         on
-            first_exposures.experiment_id = valid_exposures.experiment_id
-            and first_exposures.unit_id = valid_exposures.unit_id
-            and first_exposures.variant <> valid_exposures.variant
-    group by first_exposures.experiment_id, first_exposures.unit_id
+            assigned.experiment_id = valid_exposures.experiment_id
+            and assigned.unit_id = valid_exposures.unit_id
+            and assigned.variant <> valid_exposures.variant
+    where assigned.contaminated_at is null
+    group by assigned.experiment_id, assigned.unit_id
+),
+
+-- With an activation rule a unit counts from its first delivery on that has the measure, not from its exposure.
+activations as (
+    {% for unit_type, unit_column in unit_columns().items() %}
+    select
+        assigned.experiment_id,
+        assigned.unit_id,
+        min(deliveries.ordered_at) as activated_at
+    from assigned
+    inner join experiments
+        on
+            assigned.experiment_id = experiments.experiment_id
+            and experiments.activation is not null
+    inner join deliveries
+        on
+            assigned.unit_id = deliveries.{{ unit_column }}
+            and assigned.assigned_at <= deliveries.ordered_at
+            and deliveries.business_date <= experiments.end_date
+    where
+        experiments.unit_type = '{{ unit_type }}'
+        and case experiments.activation
+            {% for measure in measures %}
+            when '{{ measure.name }}' then {{ measure.expression }}
+            {% endfor %}
+            else 0
+        end > 0
+    group by assigned.experiment_id, assigned.unit_id
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+-- Units whose exposure lies in the days that are made again.
+starting as (
+    select
+        assigned.experiment_id,
+        assigned.unit_type,
+        assigned.unit_id,
+        assigned.variant,
+        assigned.assigned_at,
+        case when experiments.activation is null then assigned.assigned_at else activations.activated_at end as first_exposed_at
+    from assigned
+    inner join experiments
+        on assigned.experiment_id = experiments.experiment_id
+    left join activations
+        on
+            assigned.experiment_id = activations.experiment_id
+            and assigned.unit_id = activations.unit_id
+    {% if is_incremental() %}
+    left join known
+        on
+            assigned.experiment_id = known.experiment_id
+            and assigned.unit_id = known.unit_id
+    where
+        known.unit_id is null
+        or (experiments.activation is not null and (known.exposure_date is null or known.exposure_date >= {{ date_of('refreeze_from') }}))
+    {% endif %}
+),
+
+exposed as (
+    select
+        *,
+        {{ business_date('first_exposed_at') }} as exposure_date
+    from starting
+),
+
+-- The exposure day itself counts from the instant of exposure on, so it comes from its events.
+exposure_day as (
+    {% for unit_type, unit_column in unit_columns().items() %}
+    select
+        exposed.experiment_id,
+        exposed.unit_id,
+        {% for measure in measures %}
+        cast(coalesce(sum(cast({{ measure.expression }} as bigint)), 0) as bigint) as {{ measure.name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from exposed
+    inner join deliveries
+        on
+            exposed.unit_id = deliveries.{{ unit_column }}
+            and exposed.exposure_date = deliveries.business_date
+            and exposed.first_exposed_at <= deliveries.ordered_at
+    where exposed.unit_type = '{{ unit_type }}'
+    group by exposed.experiment_id, exposed.unit_id
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+later_days as (
+    select
+        exposed.experiment_id,
+        exposed.unit_id,
+        {% for measure in measures %}
+        cast(sum(unit_days.{{ measure.name }}) as bigint) as {{ measure.name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from exposed
+    inner join unit_days
+        on
+            exposed.unit_type = unit_days.unit_type
+            and exposed.unit_id = unit_days.unit_id
+            and exposed.exposure_date < unit_days.business_date
+    where unit_days.business_date > {{ date_of('refreeze_from') }}
+    group by exposed.experiment_id, exposed.unit_id
+),
+
+{% if covariates %}
+-- What a unit did before the day of its exposure cannot be an effect of it. A unit that did nothing in the window has no row or
+-- present 0; it then takes the mean of the others in the statistics.
+before_exposure as (
+    select
+        exposed.experiment_id,
+        exposed.unit_id,
+        {% for days, window_measures in covariates.items() %}
+        {%- set is_in_window %}
+            unit_days.business_date >= cast({{ dbt.dateadd('day', -days, 'exposed.exposure_date') }} as date)
+        {%- endset %}
+        max(case when {{ is_in_window }} then 1 else 0 end) as x{{ days }}_present,
+        {% for measure in window_measures %}
+        cast(sum(case when {{ is_in_window }} then unit_days.{{ measure }} else 0 end) as bigint) as x{{ days }}_{{ measure }}
+        {{- ',' if not loop.last }}
+        {% endfor %}
+        {{- ',' if not loop.last }}
+        {% endfor %}
+    from exposed
+    inner join unit_days
+        on
+            exposed.unit_type = unit_days.unit_type
+            and exposed.unit_id = unit_days.unit_id
+            and exposed.exposure_date > unit_days.business_date
+            and unit_days.business_date >= cast({{ dbt.dateadd('day', -(covariates | max), 'exposed.exposure_date') }} as date)
+    where unit_days.business_date >= cast({{ dbt.dateadd('day', -(covariates | max), date_of('refreeze_from')) }} as date)
+    group by exposed.experiment_id, exposed.unit_id
+),
+{% endif %}
+
+frozen as (
+    select
+        exposed.experiment_id,
+        exposed.unit_type,
+        exposed.unit_id,
+        exposed.variant,
+        exposed.assigned_at,
+        exposed.first_exposed_at,
+        exposed.exposure_date,
+        {% for position in (1, 2, 3) %}
+        {%- set segment = 'experiments.segment_' ~ position %}
+        case
+            when {{ segment }} is null then null
+            when {{ segment }} = 'tenure'
+                then
+                    case
+                        when exposed.exposure_date is null then 'tenure=unknown'
+                        when unit_totals.first_date is null or unit_totals.first_date >= exposed.exposure_date then 'tenure=new'
+                        when unit_totals.first_date > cast({{ dbt.dateadd('day', -28, 'exposed.exposure_date') }} as date)
+                            then 'tenure=under 28 days'
+                        else 'tenure=28 days or more'
+                    end
+            {%- if is_incremental() %}
+            when known.unit_id is not null then known.segment_{{ position }}
+            {%- endif %}
+            else {{ segment }} || '=' || coalesce(left({{ json_text('first_exposures.attributes', segment) }}, 20), 'unknown')
+        end as segment_{{ position }},
+        {% endfor %}
+        case
+            when denied.unit_id is not null then true
+            else restricted_experiments.experiment_id is not null and allowed.unit_id is null
+        end as is_excluded,
+        {% for measure in measures %}
+        coalesce(unit_totals.{{ measure.name }}, 0)
+        - coalesce(exposure_day.{{ measure.name }}, 0)
+        - coalesce(later_days.{{ measure.name }}, 0) as base_{{ measure.name }}{{ ',' if covariates or not loop.last }}
+        {% endfor %}
+        {% for days, window_measures in covariates.items() %}
+        coalesce(before_exposure.x{{ days }}_present, 0) as x{{ days }}_present,
+        {% for measure in window_measures %}
+        coalesce(before_exposure.x{{ days }}_{{ measure }}, 0) as x{{ days }}_{{ measure }}{{ ',' if not loop.last }}
+        {% endfor %}
+        {{- ',' if not loop.last }}
+        {% endfor %}
+    from exposed
+    inner join experiments
+        on exposed.experiment_id = experiments.experiment_id
+    left join first_exposures
+        on
+            exposed.experiment_id = first_exposures.experiment_id
+            and exposed.unit_id = first_exposures.unit_id
+    {% if is_incremental() %}
+    left join known
+        on
+            exposed.experiment_id = known.experiment_id
+            and exposed.unit_id = known.unit_id
+    {% endif %}
+    left join restricted_experiments
+        on exposed.experiment_id = restricted_experiments.experiment_id
+    left join listed_units as allowed
+        on
+            exposed.experiment_id = allowed.experiment_id
+            and exposed.unit_id = allowed.unit_id
+            and allowed.is_allowed
+    left join listed_units as denied
+        on
+            exposed.experiment_id = denied.experiment_id
+            and exposed.unit_id = denied.unit_id
+            and not denied.is_allowed
+    left join unit_totals
+        on
+            exposed.unit_type = unit_totals.unit_type
+            and exposed.unit_id = unit_totals.unit_id
+    left join exposure_day
+        on
+            exposed.experiment_id = exposure_day.experiment_id
+            and exposed.unit_id = exposure_day.unit_id
+    left join later_days
+        on
+            exposed.experiment_id = later_days.experiment_id
+            and exposed.unit_id = later_days.unit_id
+    {% if covariates %}
+    left join before_exposure
+        on
+            exposed.experiment_id = before_exposure.experiment_id
+            and exposed.unit_id = before_exposure.unit_id
+    {% endif %}
+),
+
+{%- set kept = [] %}
+{%- for measure in measures %}{% do kept.append('base_' ~ measure.name) %}{% endfor %}
+{%- for days, window_measures in covariates.items() %}
+{%- do kept.append('x' ~ days ~ '_present') %}
+{%- for measure in window_measures %}{% do kept.append('x' ~ days ~ '_' ~ measure) %}{% endfor %}
+{%- endfor %}
+
+made as (
+    select
+        frozen.*,
+        coalesce(assigned.contaminated_at, contaminations.contaminated_at) as contaminated_at
+    from frozen
+    inner join assigned
+        on
+            frozen.experiment_id = assigned.experiment_id
+            and frozen.unit_id = assigned.unit_id
+    left join contaminations
+        on
+            frozen.experiment_id = contaminations.experiment_id
+            and frozen.unit_id = contaminations.unit_id
+    {% if is_incremental() %}
+    union all
+    -- Units that keep all but the instant of their contamination.
+    select
+        known.experiment_id,
+        known.unit_type,
+        known.unit_id,
+        known.variant,
+        known.assigned_at,
+        known.first_exposed_at,
+        known.exposure_date,
+        known.segment_1,
+        known.segment_2,
+        known.segment_3,
+        known.is_excluded,
+        {% for column in kept %}
+        known.{{ column }},
+        {% endfor %}
+        contaminations.contaminated_at
+    from known
+    left join contaminations
+        on
+            known.experiment_id = contaminations.experiment_id
+            and known.unit_id = contaminations.unit_id
+    left join starting
+        on
+            known.experiment_id = starting.experiment_id
+            and known.unit_id = starting.unit_id
+    where
+        starting.unit_id is null
+        and (
+            contaminations.contaminated_at is not null
+            or known.contaminated_at >= cast('{{ var("refreeze_start") }}' as timestamp)
+        )
+    {% endif %}
 ),
 
 final as (
     select
-        first_exposures.experiment_id,
-        first_exposures.unit_type,
-        first_exposures.unit_id,
-        first_exposures.variant,
-        first_exposures.exposed_at as first_exposed_at,
-        first_exposures.business_date as exposure_date,
-        contaminations.contaminated_at,
-        contaminations.contamination_date
-    from first_exposures
-    left join contaminations
-        on
-            first_exposures.experiment_id = contaminations.experiment_id
-            and first_exposures.unit_id = contaminations.unit_id
+        cast(experiment_id as varchar(128)) as experiment_id,
+        cast(unit_type as varchar(32)) as unit_type,
+        cast(unit_id as varchar(128)) as unit_id,
+        cast(variant as varchar(128)) as variant,
+        assigned_at,
+        first_exposed_at,
+        exposure_date,
+        contaminated_at,
+        {{ business_date('contaminated_at') }} as contamination_date,
+        cast(segment_1 as varchar(128)) as segment_1,
+        cast(segment_2 as varchar(128)) as segment_2,
+        cast(segment_3 as varchar(128)) as segment_3,
+        is_excluded,
+        {% for column in kept %}
+        cast({{ column }} as bigint) as {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from made
 )
 
 select * from final

@@ -3,7 +3,7 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_dates',
-        meta={'replaces': {'column': 'business_date', 'first_date': 'replay_from'}},
+        meta={'replaces': {'column': 'business_date', 'dates': 'changed_dates'}},
         on_schema_change='fail',
         dist='unit_id',
         sort='business_date',
@@ -16,9 +16,12 @@ with
 
 deliveries as (
     select * from {{ ref('int_deliveries_timed') }}
-    {% if is_incremental() -%}
-    where business_date between cast('{{ var("replay_from") }}' as date) and {{ as_of_date() }}
-    {%- endif %}
+    where
+        business_date <= {{ date_of('built_to') }}
+        {%- if is_incremental() %}
+        and {{ is_between_instants('ordered_at', 'replay_start', 'built_end') }}
+        and business_date in ({{ date_list('changed_dates') }})
+        {%- endif %}
 ),
 
 final as (

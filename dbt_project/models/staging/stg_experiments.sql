@@ -17,6 +17,15 @@ final as (
         end_date,
         alpha,
         planned_units,
+        activation,
+        segment_1,
+        segment_2,
+        segment_3,
+        layer,
+        layer_share,
+        holdout_of,
+        is_switchback,
+        definition,
         revision
     from source
 )

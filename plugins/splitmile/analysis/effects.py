@@ -10,18 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitmile import stats
+from splitmile.analysis.judgement import Pair, bayesian_views, corrected_p_values, judge, margin_tests
 from splitmile.analysis.moments import MomentSums, UnitValues, covariate_moments_of, moments_of
-from splitmile.registry.plan import MetricKind, Plan, PlannedMetric, Role, Variant
-from splitmile.results.comparisons import BayesianView, Comparison, CovariateAdjustment, Effect, NonInferiority, SequentialEstimate
+from splitmile.registry.plan import MetricKind, Plan, Variant
+from splitmile.results.comparisons import Comparison, CovariateAdjustment, Effect, SequentialEstimate
 from splitmile.results.from_arrays import estimates, intervals, numbers
 
 FEW_UNITS = 50
 """Below as many units in a variant a ratio's variance is CR2's, where the units are at hand: the delta method's is too small then."""
 
-PRIOR_STANDARD_DEVIATION = 0.05
-"""Of relative effects, for the Bayesian view: before any data, two experiments in three move a metric by less than 5 %."""
-
 FloatArray = NDArray[np.float64]
+Looks = tuple[NDArray[Any], NDArray[Any]]
 _METHODS = {MetricKind.ratio: "delta"}
 
 
@@ -35,6 +34,7 @@ class Arms:
         unadjusted: Control and treatment without any adjustment; their values are what readers are shown.
         theta, variance_removed: Of the covariate; NaN without one.
         method: Name of the estimator.
+        segment: Whose units these are.
     """
 
     control: stats.Estimates
@@ -44,6 +44,23 @@ class Arms:
     theta: FloatArray
     variance_removed: FloatArray
     method: tuple[str, ...]
+    segment: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """k comparisons, as results and as the arrays that further tests begin with.
+
+    Attributes:
+        comparisons: None with an adjusted p-value yet.
+        absolute, relative: Effects.
+        looks: Independent units so far, and those planned, both variants together.
+    """
+
+    comparisons: list[Comparison]
+    absolute: stats.Effects
+    relative: stats.Effects
+    looks: Looks
 
 
 def compute_effects(plan: Plan, sums: Sequence[MomentSums], *, has_ended: bool, units: UnitValues | None = None) -> tuple[Effect, ...]:
@@ -60,15 +77,37 @@ def compute_effects(plan: Plan, sums: Sequence[MomentSums], *, has_ended: bool, 
         few units, Waudby-Smith et al. (2024) for daily looks.
     """
     pairs = [(planned, treatment) for planned in plan.metrics for treatment in plan.treatments]
-    arms = _arms(plan, pairs, sums, units or {})
-    relative = stats.relative_effect(arms.control, arms.treatment, alpha=plan.alpha, covariance=arms.covariance)
-    comparisons = _comparisons(plan, pairs, arms, relative)
-    adjusted = _adjust(pairs, [comparison.counting(has_ended=has_ended).p_value for comparison in comparisons])
-    guardrails = _non_inferiority(plan, pairs, arms, relative, has_ended=has_ended)
+    found = compare(plan, pairs, sums, units=units)
+    adjusted = corrected_p_values(pairs, [comparison.counting(has_ended=has_ended).p_value for comparison in found.comparisons])
+    guardrails = margin_tests(pairs, found.relative, found.looks, plan.alpha, has_ended=has_ended)
     return tuple(
-        _effect(replace(comparison, p_value_adjusted=p_value), planned, guardrail, plan.alpha, has_ended=has_ended)
-        for comparison, p_value, guardrail, (planned, _) in zip(comparisons, adjusted, guardrails, pairs, strict=True)
+        judge(replace(comparison, p_value_adjusted=p_value), planned, guardrail, plan.alpha, has_ended=has_ended)
+        for comparison, p_value, guardrail, (planned, _) in zip(found.comparisons, adjusted, guardrails, pairs, strict=True)
     )
+
+
+def compare(
+    plan: Plan,
+    pairs: Sequence[Pair],
+    sums: Sequence[MomentSums],
+    *,
+    segments: Sequence[str] | None = None,
+    units: UnitValues | None = None,
+) -> Compared:
+    """Treatments with the control, all in one call of the statistics.
+
+    Args:
+        plan: The experiment.
+        pairs: Metrics and treatments, one a comparison.
+        sums: One row a variant, metric and segment; a missing row is a variant without units.
+        segments: The segment of each comparison; left out, all units.
+        units: As for `compute_effects`.
+    """
+    arms = _arms(plan, pairs, sums, segments or ["all"] * len(pairs), units or {})
+    absolute = stats.absolute_effect(arms.control, arms.treatment, covariance=arms.covariance)
+    relative = stats.relative_effect(arms.control, arms.treatment, alpha=plan.alpha, covariance=arms.covariance)
+    looks = arms.control.n + arms.treatment.n, _planned_units(plan, (treatment for _, treatment in pairs))
+    return Compared(_comparisons(plan, pairs, arms, absolute, relative, looks), absolute, relative, looks)
 
 
 def _planned_units(plan: Plan, treatments: Iterable[Variant]) -> NDArray[np.int64]:
@@ -76,13 +115,13 @@ def _planned_units(plan: Plan, treatments: Iterable[Variant]) -> NDArray[np.int6
     return np.array([max(1, round(plan.planned_units * (plan.control.planned_share + each.planned_share))) for each in treatments])
 
 
-Pair = tuple[PlannedMetric, Variant]
-
-
-def _arms(plan: Plan, pairs: Sequence[Pair], sums: Sequence[MomentSums], units: UnitValues) -> Arms:
-    by_key = {(row.variant, row.metric): row for row in sums}
+def _arms(plan: Plan, pairs: Sequence[Pair], sums: Sequence[MomentSums], segments: Sequence[str], units: UnitValues) -> Arms:
+    by_key = {(row.segment, row.variant, row.metric): row for row in sums}
     control, treated = (
-        [by_key.get((variant.name, planned.metric.name), MomentSums(variant.name, planned.metric.name, 0)) for planned, variant in side]
+        [
+            by_key.get((segment, variant.name, planned.metric.name), MomentSums(variant.name, planned.metric.name, 0))
+            for segment, (planned, variant) in zip(segments, side, strict=True)
+        ]
         for side in ([(planned, plan.control) for planned, _ in pairs], pairs)
     )
     plain = stats.estimate(moments_of(control)), stats.estimate(moments_of(treated))
@@ -94,6 +133,7 @@ def _arms(plan: Plan, pairs: Sequence[Pair], sums: Sequence[MomentSums], units: 
         theta=np.full(len(pairs), np.nan),
         variance_removed=np.full(len(pairs), np.nan),
         method=tuple(_METHODS.get(planned.metric.kind, "welch") for planned, _ in pairs),
+        segment=tuple(segments),
     )
     is_small = [
         planned.metric.kind is MetricKind.ratio
@@ -147,30 +187,32 @@ def _with_method(arms: Arms, method: str, rows: NDArray[np.intp], control: stats
     )
 
 
-def _comparisons(plan: Plan, pairs: Sequence[Pair], arms: Arms, relative: stats.Effects) -> list[Comparison]:
+def _comparisons(
+    plan: Plan, pairs: Sequence[Pair], arms: Arms, absolute: stats.Effects, relative: stats.Effects, looks: Looks
+) -> list[Comparison]:
     alpha = plan.alpha
-    absolute = stats.absolute_effect(arms.control, arms.treatment, covariance=arms.covariance)
-    looks = arms.control.n + arms.treatment.n, _planned_units(plan, (treatment for _, treatment in pairs)), alpha
     sequential_p = numbers(
-        stats.always_valid_p_value(absolute.estimate, absolute.standard_error, *looks, degrees_of_freedom=absolute.degrees_of_freedom)
+        stats.always_valid_p_value(
+            absolute.estimate, absolute.standard_error, *looks, alpha, degrees_of_freedom=absolute.degrees_of_freedom
+        )
     )
     sequential = intervals(
-        stats.confidence_sequence(absolute.estimate, absolute.standard_error, *looks, degrees_of_freedom=absolute.degrees_of_freedom)
+        stats.confidence_sequence(absolute.estimate, absolute.standard_error, *looks, alpha, degrees_of_freedom=absolute.degrees_of_freedom)
     )
-    low, high = stats.relative_confidence_sequence(arms.control, arms.treatment, *looks[1:], covariance=arms.covariance)
+    low, high = stats.relative_confidence_sequence(arms.control, arms.treatment, looks[1], alpha, covariance=arms.covariance)
     is_defined = relative.reason == ""
     sequential_relative = intervals((np.where(is_defined, low, np.nan), np.where(is_defined, high, np.nan)))
     absolutes, relatives = estimates(absolute, absolute.interval(alpha)), estimates(relative, relative.interval(alpha))
     unadjusted = stats.relative_effect(*arms.unadjusted, alpha=alpha)
     without_covariate = estimates(unadjusted, unadjusted.interval(alpha))
-    views = _bayesian(relative, [planned.metric.direction.value for planned, _ in pairs], alpha)
+    views = bayesian_views(relative, [planned.metric.direction.value for planned, _ in pairs], alpha)
     values = [numbers(side.value) for side in arms.unadjusted]
     freedom, theta, removed = numbers(absolute.degrees_of_freedom), numbers(arms.theta), numbers(arms.variance_removed)
     return [
         Comparison(
             metric=planned.metric.name,
             kind=planned.metric.kind.value,
-            segment="all",
+            segment=arms.segment[row],
             control=plan.control.name,
             treatment=treatment.name,
             n_control=int(arms.unadjusted[0].n[row]),
@@ -188,80 +230,6 @@ def _comparisons(plan: Plan, pairs: Sequence[Pair], arms: Arms, relative: stats.
         )
         for row, (planned, treatment) in enumerate(pairs)
     ]
-
-
-def _bayesian(relative: stats.Effects, directions: Sequence[str], alpha: float) -> list[BayesianView | None]:
-    posterior = stats.posterior(relative, prior_standard_deviation=PRIOR_STANDARD_DEVIATION, direction=directions)
-    rows = zip(
-        numbers(posterior.chance_to_beat_control), numbers(posterior.expected_loss), intervals(posterior.interval(alpha)), strict=True
-    )
-    return [
-        None if chance is None or loss is None or interval is None else BayesianView(chance, loss, interval, PRIOR_STANDARD_DEVIATION)
-        for chance, loss, interval in rows
-    ]
-
-
-def _adjust(pairs: Sequence[Pair], p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm over the primary metrics × treatments, Benjamini–Hochberg over the secondary ones; guardrails stay alone."""
-    found = np.array(p_values, dtype=np.float64)
-    roles = np.array([planned.role.value for planned, _ in pairs])
-    adjusted = np.full(len(roles), np.nan)
-    for role, correct in ((Role.primary, stats.holm), (Role.secondary, stats.benjamini_hochberg)):
-        is_family = roles == role.value
-        adjusted[is_family] = correct(found[is_family])
-    return numbers(adjusted)
-
-
-def _non_inferiority(
-    plan: Plan, pairs: Sequence[Pair], arms: Arms, relative: stats.Effects, *, has_ended: bool
-) -> list[NonInferiority | None]:
-    """The guardrails against their margins, one-sided at half the experiment's level, so that the interval shown agrees."""
-    level = plan.alpha / 2
-    margin = np.array([planned.margin or 0.0 for planned, _ in pairs])
-    direction = [planned.metric.direction.value for planned, _ in pairs]
-    if has_ended:
-        safe, harm = relative.one_sided_p_value(margin, direction), relative.harm_p_value(margin, direction)
-    else:
-        units, planned = arms.control.n + arms.treatment.n, _planned_units(plan, (treatment for _, treatment in pairs))
-        safe, harm = (
-            test(
-                relative.estimate,
-                relative.standard_error,
-                units,
-                planned,
-                level,
-                margin=margin,
-                direction=direction,
-                degrees_of_freedom=relative.degrees_of_freedom,
-            )
-            for test in (stats.anytime_noninferiority_p_value, stats.anytime_harm_p_value)
-        )
-    return [
-        NonInferiority(p_safe, p_harm, is_safe=p_safe < level, is_harmed=p_harm < level)
-        if planned.role is Role.guardrail and p_safe is not None and p_harm is not None
-        else None
-        for (planned, _), p_safe, p_harm in zip(pairs, numbers(safe), numbers(harm), strict=True)
-    ]
-
-
-def _effect(comparison: Comparison, planned: PlannedMetric, guardrail: NonInferiority | None, alpha: float, *, has_ended: bool) -> Effect:
-    metric = planned.metric
-    is_guardrail = planned.role is Role.guardrail
-    p_value = comparison.counting(has_ended=has_ended).p_value if is_guardrail else comparison.p_value_adjusted
-    is_significant = p_value is not None and p_value < alpha
-    gain = (comparison.absolute.estimate or 0.0) * (1 if metric.direction.value == "increase" else -1)
-    return Effect(
-        **{field.name: getattr(comparison, field.name) for field in fields(Comparison)},
-        label=metric.label,
-        role=planned.role.value,
-        direction=metric.direction.value,
-        display_unit=metric.display_unit,
-        margin=planned.margin,
-        minimum_effect=planned.minimum_effect,
-        is_better=is_significant and gain > 0,
-        is_worse=guardrail is not None and guardrail.is_harmed if is_guardrail else is_significant and gain < 0,
-        non_inferiority=guardrail,
-    )
 
 
 def _put_estimates(found: stats.Estimates, rows: NDArray[np.intp], into: stats.Estimates) -> stats.Estimates:

@@ -18,7 +18,7 @@ Sum = int | Decimal
 
 @dataclass(frozen=True, slots=True)
 class MomentSums:
-    """One row of `experiment_moments`: units and exact sums of one variant and metric.
+    """One row of `experiment_moments`: units and exact sums of one variant and metric, of all units or of one segment.
 
     N is the numerator, D the denominator, XN and XD the same before exposure. `None` or 0 in the sums of XN and XD: the
     metric has no covariate.
@@ -41,6 +41,7 @@ class MomentSums:
     sum_numerator_covariate_denominator: Sum | None = None
     sum_denominator_covariate_numerator: Sum | None = None
     sum_denominator_covariate_denominator: Sum | None = None
+    segment: str = "all"
 
     @classmethod
     def from_row(cls, row: Row) -> MomentSums:

@@ -69,22 +69,25 @@ def check_sample_ratio(
         sequential_p_value=sequential_p_value,
         is_mismatch=any(_is_below(p, alarm_level) for p in counting) or bool(overall.has_unplanned),
         alarm_level=alarm_level,
-        by_segment=_by_day(days, units, shares, alarm_level),
+        by_day=split_within([day.isoformat() for day in days], units, shares, alarm_level),
     )
 
 
-def _by_day(days: Sequence[date], units: NDArray[np.int64], shares: Sequence[float], alarm_level: float) -> tuple[SegmentRatio, ...]:
+def split_within(parts: Sequence[str], units: NDArray[np.int64], shares: Sequence[float], alarm_level: float) -> tuple[SegmentRatio, ...]:
+    """The split of each part of the units, by day of exposure or by segment, units of shape (parts, variants)."""
+    if not parts:
+        return ()
     found = stats.srm_by_segment(units, shares)
-    rows = zip(days, units.tolist(), found.test.p_value, found.p_value_adjusted, strict=True)
+    rows = zip(parts, units.tolist(), found.test.p_value, found.p_value_adjusted, strict=True)
     return tuple(
         SegmentRatio(
-            segment=day.isoformat(),
+            segment=part,
             units=tuple(counts),
             p_value=number(p_value) if (adjusted_p := number(adjusted)) is not None else None,
             p_value_adjusted=adjusted_p,
             is_mismatch=_is_below(adjusted_p, alarm_level),
         )
-        for day, counts, p_value, adjusted in rows
+        for part, counts, p_value, adjusted in rows
     )
 
 

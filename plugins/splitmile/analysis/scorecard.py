@@ -12,13 +12,18 @@ import numpy as np
 
 from splitmile.analysis.effects import FEW_UNITS, compute_effects
 from splitmile.analysis.interactions import find_interactions, read_cells
+from splitmile.analysis.looks import is_look
 from splitmile.analysis.moments import MomentSums, UnitValues
+from splitmile.analysis.novelty import effects_by_day
 from splitmile.analysis.outlook import foresee
-from splitmile.analysis.sample_ratio import ExposureCount, check_sample_ratio, daily_units
+from splitmile.analysis.sample_ratio import ExposureCount, check_sample_ratio, daily_units, split_within
+from splitmile.analysis.segments import compare_segments, effects_by_segment, units_by_segment
+from splitmile.analysis.switchback import analyze_switchback
 from splitmile.analysis.verdict import decide
 from splitmile.errors import AnalysisError
 from splitmile.registry.plan import MetricKind, Plan
 from splitmile.results.codec import to_json
+from splitmile.results.comparisons import Effect
 from splitmile.results.rows import flat_rows
 from splitmile.results.scorecards import Contamination, Scorecard, VariantCount
 from splitmile.settings import Settings, Trust
@@ -36,10 +41,14 @@ def analyze_experiment(warehouse: Warehouse, settings: Settings, plan: Plan, as_
     """
     if not plan.start_date <= as_of <= plan.end_date:
         raise AnalysisError(f"{plan.experiment_id} runs from {plan.start_date} to {plan.end_date}; {as_of} is outside")
+    if plan.switchback is not None:
+        scorecard = analyze_switchback(warehouse, settings, plan, as_of, revision)
+        _keep(warehouse, scorecard)
+        return scorecard
     sums = [
         MomentSums.from_row(row)
         for row in warehouse.fetch(
-            "select * from marts.experiment_moments where experiment_id = ? and as_of_date = ? and segment = 'all'",
+            "select * from marts.experiment_moments where experiment_id = ? and as_of_date = ?",
             [plan.experiment_id, as_of],
         )
     ]
@@ -51,12 +60,18 @@ def analyze_experiment(warehouse: Warehouse, settings: Settings, plan: Plan, as_
             [plan.experiment_id, as_of],
         )
     ]
-    units = _units_of_ratios(warehouse, plan, as_of) if any(row.units < FEW_UNITS for row in sums) else {}
+    units = _units_of_ratios(warehouse, plan, as_of) if any(row.units < FEW_UNITS for row in sums if row.segment == "all") else {}
     scorecard = compute_scorecard(plan, as_of, sums, exposures, settings.trust, revision, units=units)
     if scorecard.has_ended:
         # Every pair of experiments is joined by unit, which is too much for every day; and the test is one for a single look.
         scorecard = replace(scorecard, interactions=find_interactions(plan, read_cells(warehouse, plan, as_of)))
-    _keep(warehouse, scorecard)
+    if is_look(plan, as_of):
+        scorecard = replace(scorecard, by_day=effects_by_day(warehouse, plan, as_of))
+    has_ended, least_units = scorecard.has_ended, settings.trust.min_segment_units
+    in_segments = effects_by_segment(plan, sums, has_ended=has_ended, least_units=least_units)
+    segments = compare_segments(plan, as_of, sums, in_segments, has_ended=has_ended, least_units=least_units)
+    scorecard = replace(scorecard, segments=segments)
+    _keep(warehouse, scorecard, in_segments)
     return scorecard
 
 
@@ -94,6 +109,8 @@ def compute_scorecard(
     contaminated = sum(row.contaminated_units for row in exposures)
     share = contaminated / total if total else None
     contamination = Contamination(contaminated, share, (share or 0.0) > trust.contamination_limit, trust.contamination_limit)
+    segments, units_within = units_by_segment(plan, sums)
+    srm = replace(srm, by_segment=split_within(segments, units_within, shares, trust.sample_ratio_alarm))
     effects = compute_effects(plan, sums, has_ended=has_ended, units=units)
     return Scorecard(
         experiment_id=plan.experiment_id,
@@ -134,7 +151,7 @@ def _units_of_ratios(warehouse: Warehouse, plan: Plan, as_of: date) -> UnitValue
 
 
 @retried_on_conflict
-def _keep(warehouse: Warehouse, scorecard: Scorecard) -> None:
+def _keep(warehouse: Warehouse, scorecard: Scorecard, in_segments: Sequence[Effect] = ()) -> None:
     # The registry's revision changes with every commit; only what the scorecard says makes it a new one.
     content_hash = hashlib.sha256(to_json(replace(scorecard, revision="")).encode()).hexdigest()
     latest = warehouse.fetch(
@@ -152,5 +169,5 @@ def _keep(warehouse: Warehouse, scorecard: Scorecard) -> None:
         "scorecard": to_json(scorecard),
     }
     with warehouse.transaction():
-        warehouse.append("results.experiment_results", [stamp | row for row in flat_rows(scorecard)])
+        warehouse.append("results.experiment_results", [stamp | row for row in flat_rows(scorecard, in_segments)])
         warehouse.append("results.scorecards", [stamp | kept])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from splitmile.results.comparisons import Effect
 from splitmile.results.scorecards import Contamination, Decision, Reason, ReasonCode, SampleRatio, VariantCount, Verdict
+from splitmile.results.switchbacks import ScheduleCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Evidence:
     srm: SampleRatio
     contamination: Contamination
     has_ended: bool
+    schedule: ScheduleCheck | None = None
 
     @property
     def has_units(self) -> bool:
@@ -65,6 +67,7 @@ def _all_inside_band(evidence: Evidence) -> list[Effect]:
 RULES = (
     Rule(Decision.invalid, ReasonCode.sample_ratio_mismatch, lambda e: e.srm.is_mismatch),
     Rule(Decision.invalid, ReasonCode.contamination, lambda e: e.contamination.is_alarming),
+    Rule(Decision.invalid, ReasonCode.schedule_broken, lambda e: e.schedule is not None and e.schedule.is_broken),
     Rule(Decision.harmful, ReasonCode.guardrail_harmed, lambda e: [effect for effect in e.guardrails if effect.is_worse]),
     Rule(Decision.harmful, ReasonCode.primary_worse, lambda e: [effect for effect in e.primary if effect.is_worse]),
     Rule(Decision.ship, ReasonCode.primary_better, lambda e: [effect for effect in e.primary if effect.is_better]),
@@ -91,6 +94,7 @@ def decide(
     contamination: Contamination,
     *,
     has_ended: bool,
+    schedule: ScheduleCheck | None = None,
 ) -> Verdict:
     """The verdict, by `RULES` and `REMARKS`.
 
@@ -100,8 +104,9 @@ def decide(
         srm: The check for a sample ratio mismatch.
         contamination: The check for units in more than one variant.
         has_ended: The planned end is reached.
+        schedule: Of a switchback experiment: whether its schedule was kept.
     """
-    evidence = Evidence(tuple(effects), tuple(variants), srm, contamination, has_ended)
+    evidence = Evidence(tuple(effects), tuple(variants), srm, contamination, has_ended, schedule)
     decision = next(rule.decision for rule in RULES if rule.finds(evidence))
     return Verdict(
         decision,

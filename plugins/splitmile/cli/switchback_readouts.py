@@ -11,7 +11,8 @@ from rich.text import Text
 from splitmile.cli.readouts import console, counted, left_out_line, p_words, split_lines
 from splitmile.publish import figures
 from splitmile.results.comparisons import Comparison
-from splitmile.results.readouts import CarryoverTest, Cause, SwitchbackReadout
+from splitmile.results.readouts import Cause, SwitchbackReadout
+from splitmile.results.switchbacks import CarryoverTest
 from splitmile.stats.switchback_design import SwitchbackDesign
 
 

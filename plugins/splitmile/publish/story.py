@@ -21,7 +21,7 @@ EMOJI = {
     Decision.no_effect: "⚪",
     Decision.keep_running: "⏳",
 }
-_TRUST = {ReasonCode.sample_ratio_mismatch, ReasonCode.contamination, ReasonCode.no_units}
+_TRUST = {ReasonCode.sample_ratio_mismatch, ReasonCode.contamination, ReasonCode.schedule_broken, ReasonCode.no_units}
 _HARM = {ReasonCode.guardrail_harmed, ReasonCode.guardrail_unproven, ReasonCode.no_estimate, ReasonCode.no_units}
 
 

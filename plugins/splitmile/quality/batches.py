@@ -190,7 +190,10 @@ def exposures(window: Window, planned_ids: Collection[str]) -> Batch:
 
 
 def moments_coverage(as_of: date) -> Batch:
-    """One row per running experiment, variant with units in the analysis, and metric: its moments' units and the exposed ones."""
+    """One row per running experiment, variant with units in the analysis, and metric: its moments' units and the exposed ones.
+
+    The units of a switchback experiment are windows, which have no moments.
+    """
     return Batch(
         "marts_coverage",
         f"""
@@ -209,6 +212,7 @@ def moments_coverage(as_of: date) -> Batch:
             on moments.experiment_id = experiments.experiment_id and moments.variant = variants.variant
             and moments.metric = experiment_metrics.metric and moments.segment = 'all' and moments.as_of_date = {_date_literal(as_of)}
         where {_date_literal(as_of)} between experiments.start_date and experiments.end_date
+            and not experiments.is_switchback
             and (exposed.units > 0 or moments.units is not null)""",
         ("experiment_id", "variant", "metric"),
     )

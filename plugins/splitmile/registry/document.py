@@ -1,4 +1,4 @@
-"""An experiment file as YAML: plain values, the line each one stands on, and what is wrong with the YAML itself.
+"""A file of the experiments folder as YAML: plain values, the line each one stands on, and what is wrong with the YAML itself.
 
 The file is composed into nodes and the values are taken from those, because nodes know their lines, a key that is
 written twice is still seen twice, and no tag can make an object. Dates stay text: the spec says what a date looks like.
@@ -61,7 +61,7 @@ def read_document(raw: bytes) -> Document:
     try:
         node = YAML(typ="safe", pure=True).compose(text)
         if node is None:
-            return _broken(1, "the file is empty; write an experiment into it (docs/experiments.md has one to copy) or delete it")
+            return _broken(1, "the file is empty; write into it what it is for (docs/experiments.md has examples to copy) or delete it")
         if not isinstance(node, MappingNode):
             return _broken(
                 _line(node), "the file is no mapping; expected `key: value` lines such as `id: dispatch_ranking` (docs/experiments.md)"

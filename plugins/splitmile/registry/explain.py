@@ -14,14 +14,14 @@ from splitmile.registry.document import Location, name_of
 from splitmile.registry.spec import ExperimentSpec
 
 
-def explain(error: ErrorDetails) -> tuple[Location, str]:
-    """Where a validation error is, and a message for it."""
+def explain(error: ErrorDetails, spec: type[BaseModel] = ExperimentSpec) -> tuple[Location, str]:
+    """Where a validation error of a spec is, and a message for it."""
     location = tuple(part for part in error["loc"] if part != "[key]")
     if error["type"] == "extra_forbidden":
-        remedy = suggestion(str(location[-1]), _known_keys(location[:-1]), "key")
+        remedy = suggestion(str(location[-1]), _known_keys(location[:-1], spec), "key")
         return location, f"{name_of(location)} is no known key; {remedy}"
     expected = "docs/experiments.md has the format"
-    if named := _field_at(location):
+    if named := _field_at(location, spec):
         key, field = named
         expected = f"expected {field.description}, for example `{key}: {_as_yaml((field.examples or [''])[0])}`"
     if error["type"] == "missing":
@@ -55,16 +55,16 @@ def _as_yaml(value: Any) -> str:
     return f'"{value}"' if str(value).startswith("#") else str(value)
 
 
-def _known_keys(location: Location) -> Iterable[str]:
+def _known_keys(location: Location, spec: type[BaseModel]) -> Iterable[str]:
     """The keys that the mapping at a location may have."""
-    named = _field_at(location)
-    model = _model_in(named[1].annotation) if named else ExperimentSpec
-    return (model or ExperimentSpec).model_fields
+    named = _field_at(location, spec)
+    model = _model_in(named[1].annotation) if named else spec
+    return (model or spec).model_fields
 
 
-def _field_at(location: Location) -> tuple[str, FieldInfo] | None:
+def _field_at(location: Location, spec: type[BaseModel]) -> tuple[str, FieldInfo] | None:
     """The innermost field named in a location, with its key; a variant or a list item belongs to the field it is in."""
-    model: type[BaseModel] | None = ExperimentSpec
+    model: type[BaseModel] | None = spec
     named = None
     for part in location:
         if model and isinstance(part, str) and part in model.model_fields:

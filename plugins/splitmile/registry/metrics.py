@@ -1,30 +1,38 @@
 """dbt's metrics as experiments use them, read from the manifest.
 
-A metric is an ordinary one of dbt's semantic layer. What an experiment needs beyond that stands under `config.meta`:
-`direction`, `display_unit`, `kind: proportion` where a unit counts as 0 or 1, and `covariate_days` where what a unit did
-before its exposure tells what it will do after. A metric of another type than simple or ratio without those keys belongs
-to dashboards and is passed over.
+A metric is an ordinary one of dbt's semantic layer. What an experiment needs beyond that stands under `config.meta`
+(`metric_settings`). A metric of another type than simple or ratio without those keys belongs to dashboards and is passed
+over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from splitmile.errors import RegistryInvalid
 from splitmile.registry.explain import suggestion
-from splitmile.registry.plan import Direction, Metric, MetricKind
+from splitmile.registry.metric_settings import (
+    META_KEYS,
+    MetricRefused,
+    read_cap,
+    read_covariate_days,
+    read_direction,
+    read_kind,
+    read_quantile,
+    read_window,
+    refuse_misplaced,
+)
+from splitmile.registry.plan import Metric
 
 SEMANTIC_MODEL = "deliveries"
 SUPPORTED_AGGREGATIONS = ("sum", "count")
 
-_SUPPORTED_TYPES = "supported are `simple` (a measure summed per unit) and `ratio` (of two simple metrics)"
-_META_KEYS = ("direction", "display_unit", "kind", "covariate_days")
-_LONGEST_COVARIATE_DAYS = 365
+PERCENTILE = "percentile"
 
-
-class _Refused(Exception):
-    """Why one metric cannot be used; `read_metrics` gathers them."""
+_SUPPORTED_TYPES = "supported are `simple` (a measure summed per unit, or a percentile) and `ratio` (of two simple metrics)"
+# Measures that a quantile metric adds to unit_days under its own name.
+_OF_A_QUANTILE = ("observed", "near")
 
 
 def read_metrics(manifest: Mapping[str, Any]) -> dict[str, Metric]:
@@ -36,8 +44,6 @@ def read_metrics(manifest: Mapping[str, Any]) -> dict[str, Metric]:
     Raises:
         RegistryInvalid: At least one metric cannot be used; each is named with its file, what is wrong and the remedy.
     """
-    if "metrics" not in manifest or "semantic_models" not in manifest:
-        raise RegistryInvalid("dbt's manifest has no metrics and semantic_models; make it anew with `dbt parse` of dbt 1.11")
     project = _Project(manifest)
     metrics: dict[str, Metric] = {}
     refusals = []
@@ -46,11 +52,23 @@ def read_metrics(manifest: Mapping[str, Any]) -> dict[str, Metric]:
             continue
         try:
             metrics[node["name"]] = project.metric(node)
-        except _Refused as refused:
+        except MetricRefused as refused:
             refusals.append(f"{node['original_file_path']}: metric {node['name']!r}: {refused}")
     if refusals:
         raise RegistryInvalid("\n".join(refusals))
     return metrics
+
+
+def read_measures(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """The measures that are added up per unit and day, in the order written.
+
+    Args:
+        manifest: As for `read_metrics`.
+
+    Raises:
+        RegistryInvalid: It is no manifest.
+    """
+    return _Project(manifest).additive_measures()
 
 
 def _meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -59,28 +77,42 @@ def _meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_for_experiments(node: Mapping[str, Any]) -> bool:
-    return node["type"] in {"simple", "ratio"} or any(key in _meta(node) for key in _META_KEYS)
+    return node["type"] in {"simple", "ratio"} or any(key in _meta(node) for key in META_KEYS)
 
 
 class _Project:
     """The manifest's metrics and measures by name."""
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
+        if "metrics" not in manifest or "semantic_models" not in manifest:
+            raise RegistryInvalid("dbt's manifest has no metrics and semantic_models; make it anew with `dbt parse` of dbt 1.11")
         self.nodes: dict[str, Mapping[str, Any]] = {node["name"]: node for node in manifest["metrics"].values()}
         self._measures = {
             measure["name"]: (model["name"], measure) for model in manifest["semantic_models"].values() for measure in model["measures"]
         }
 
+    def additive_measures(self) -> tuple[str, ...]:
+        """Those of `SEMANTIC_MODEL` that are a sum or a count."""
+        return tuple(
+            name
+            for name, (model, measure) in self._measures.items()
+            if model == SEMANTIC_MODEL and measure["agg"] in SUPPORTED_AGGREGATIONS and not measure.get("non_additive_dimension")
+        )
+
     def metric(self, node: Mapping[str, Any]) -> Metric:
         if node["type"] not in {"simple", "ratio"}:
-            raise _Refused(
+            raise MetricRefused(
                 f"its type is {node['type']}, which an experiment cannot use; {_SUPPORTED_TYPES}; "
-                f"take {', '.join(_META_KEYS)} out of config.meta where it is only for dashboards"
+                f"take {', '.join(META_KEYS)} out of config.meta where it is only for dashboards"
             )
-        direction, display_unit, kind = _read_meta(node)
+        meta = _meta(node)
+        direction, display_unit = read_direction(meta)
+        quantile = self._quantile(node) if self._is_percentile(node) else None
+        kind = read_kind(meta, node["type"], is_percentile=quantile is not None)
+        refuse_misplaced(meta, kind)
         denominator = None
         if node["type"] == "simple":
-            numerator = self._measure(node)
+            numerator = self._measure(node, SUPPORTED_AGGREGATIONS if quantile is None else (PERCENTILE,))
         else:
             _refuse_filter(node, "it")
             numerator = self._input(node, "numerator")
@@ -94,8 +126,22 @@ class _Project:
             denominator=denominator,
             direction=direction,
             display_unit=display_unit,
-            covariate_days=_covariate_days(node),
+            covariate_days=read_covariate_days(meta),
+            quantile=quantile,
+            window=read_window(meta),
+            cap=read_cap(meta),
         )
+
+    def _is_percentile(self, node: Mapping[str, Any]) -> bool:
+        name = _measure_name(node) if node["type"] == "simple" else None
+        return name in self._measures and self._measures[name][1]["agg"] == PERCENTILE
+
+    def _quantile(self, node: Mapping[str, Any]) -> float:
+        quantile = read_quantile(self._measures[_measure_name(node)][1], _meta(node))
+        for ending in _OF_A_QUANTILE:
+            if (name := f"{node['name']}_{ending}") in self._measures:
+                raise MetricRefused(f"it makes a measure {name!r} of its own, and there is one of that name; rename one of them")
+        return quantile
 
     def _input(self, node: Mapping[str, Any], side: str) -> str:
         """The measure of one side of a ratio."""
@@ -103,71 +149,45 @@ class _Project:
         _refuse_filter(given, f"its {side}")
         for key in ("offset_window", "offset_to_grain"):
             if given.get(key):
-                raise _Refused(f"its {side} has {key}, and an experiment counts both sides over the same days; take it out")
+                raise MetricRefused(f"its {side} has {key}, and an experiment counts both sides over the same days; take it out")
         name = given["name"]
         if name not in self.nodes:
-            raise _Refused(f"its {side} is {name!r}, which is no metric; {suggestion(name, self.nodes, 'metric')}")
+            raise MetricRefused(f"its {side} is {name!r}, which is no metric; {suggestion(name, self.nodes, 'metric')}")
         if self.nodes[name]["type"] != "simple":
-            raise _Refused(f"its {side} {name!r} is of type {self.nodes[name]['type']}; expected a simple metric; name one that is")
+            raise MetricRefused(f"its {side} {name!r} is of type {self.nodes[name]['type']}; expected a simple metric; name one that is")
         try:
-            return self._measure(self.nodes[name])
-        except _Refused as refused:
-            raise _Refused(f"its {side} {name!r} cannot be used: {refused}") from refused
+            return self._measure(self.nodes[name], SUPPORTED_AGGREGATIONS)
+        except MetricRefused as refused:
+            raise MetricRefused(f"its {side} {name!r} cannot be used: {refused}") from refused
 
-    def _measure(self, node: Mapping[str, Any]) -> str:
+    def _measure(self, node: Mapping[str, Any], aggregations: Collection[str]) -> str:
         """The measure of a simple metric, found supported."""
-        given = node["type_params"]["measure"]
+        given, name = node["type_params"]["measure"], _measure_name(node)
         _refuse_filter(node, "it")
-        name = str((given or {}).get("name"))
         if given is None or name not in self._measures:
-            raise _Refused(f"its measure is {name!r}, which no semantic model has; {suggestion(name, self._measures, 'measure')}")
+            raise MetricRefused(f"its measure is {name!r}, which no semantic model has; {suggestion(name, self._measures, 'measure')}")
         _refuse_filter(given, f"its measure {name!r}")
         model, measure = self._measures[name]
         if model != SEMANTIC_MODEL:
-            raise _Refused(f"its measure {name!r} is of the semantic model {model!r}; expected one of {SEMANTIC_MODEL!r}; move it there")
-        if measure["agg"] not in SUPPORTED_AGGREGATIONS:
-            raise _Refused(
-                f"its measure {name!r} is aggregated by {measure['agg']}; supported are {' and '.join(SUPPORTED_AGGREGATIONS)}; "
-                "write it as a sum, or make a ratio of two sums"
+            raise MetricRefused(
+                f"its measure {name!r} is of the semantic model {model!r}; expected one of {SEMANTIC_MODEL!r}; move it there"
+            )
+        if measure["agg"] not in aggregations:
+            raise MetricRefused(
+                f"its measure {name!r} is aggregated by {measure['agg']}; supported are {' and '.join(SUPPORTED_AGGREGATIONS)}"
+                f" (and {PERCENTILE} in a simple metric); write it as a sum, or make a ratio of two sums"
             )
         if measure.get("non_additive_dimension"):
-            raise _Refused(f"its measure {name!r} has a non_additive_dimension, and an experiment adds up days; take it out")
+            raise MetricRefused(f"its measure {name!r} has a non_additive_dimension, and an experiment adds up days; take it out")
         return name
+
+
+def _measure_name(node: Mapping[str, Any]) -> str:
+    """The measure that a simple metric names; text that is no measure where it names none."""
+    return str((node["type_params"]["measure"] or {}).get("name"))
 
 
 def _refuse_filter(given: Mapping[str, Any], what: str) -> None:
     # Measures are summed once for all metrics, so a filter would be left out in silence.
     if given.get("filter"):
-        raise _Refused(f"{what} has a filter, which an experiment cannot apply; put the condition into the measure's expr")
-
-
-def _read_meta(node: Mapping[str, Any]) -> tuple[Direction, str, MetricKind]:
-    meta = _meta(node)
-    for key in ("direction", "display_unit"):
-        if key not in meta:
-            near = [written for written in meta if suggestion(written, [key], "key").startswith("did")]
-            found = f" (found {near[0]!r}: correct its spelling)" if near else ""
-            wanted = "increase or decrease, whichever is better" if key == "direction" else 'such as s, KRW, "%" for a share, or ""'
-            raise _Refused(f"config.meta.{key} is missing{found}; expected {wanted}; add it under config: meta:")
-    direction, display_unit = meta["direction"], meta["display_unit"]
-    if direction not in list(Direction):
-        raise _Refused(f"config.meta.direction is {direction!r}; expected increase or decrease; write the one that is better")
-    if not isinstance(display_unit, str):
-        raise _Refused(f'config.meta.display_unit is {display_unit!r}; expected text such as s, or "" for none; put it in quotes')
-    allowed = [MetricKind.ratio] if node["type"] == "ratio" else [MetricKind.mean, MetricKind.proportion]
-    kind = meta.get("kind", allowed[0])
-    if kind not in allowed:
-        raise _Refused(f"config.meta.kind is {kind!r}; a {node['type']} metric can be {' or '.join(allowed)}; correct it or take it out")
-    return Direction(direction), display_unit, MetricKind(kind)
-
-
-def _covariate_days(node: Mapping[str, Any]) -> int | None:
-    days = _meta(node).get("covariate_days")
-    if days is None:
-        return None
-    if type(days) is not int or not 1 <= days <= _LONGEST_COVARIATE_DAYS:
-        raise _Refused(
-            f"config.meta.covariate_days is {days!r}; expected whole days before exposure, 1 to {_LONGEST_COVARIATE_DAYS}, such as 14; "
-            "correct it, or take it out for a metric without a covariate"
-        )
-    return days
+        raise MetricRefused(f"{what} has a filter, which an experiment cannot apply; put the condition into the measure's expr")

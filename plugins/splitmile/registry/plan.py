@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Any
+
+MAX_SEGMENTS = 3
+"""So many an experiment; each multiplies the cells in which units are added up."""
 
 
 class MetricKind(StrEnum):
-    """How units become one number: a mean per unit, a share of units, or a quotient of two sums."""
+    """How units become one number: a mean per unit, a share of units, a quotient of two sums, or a quantile of all their events."""
 
     mean = "mean"
     proportion = "proportion"
     ratio = "ratio"
+    quantile = "quantile"
 
 
 class Direction(StrEnum):
@@ -31,6 +37,39 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """Days since exposure that a metric counts; 0 is the business date of the exposure, from its instant on.
+
+    A unit counts once its window is over, or, where the window has no end, once it has begun.
+
+    Attributes:
+        first_day: From 0.
+        last_day: Itself counted; none for a window without an end (a conversion delay).
+    """
+
+    first_day: int
+    last_day: int | None
+
+    @property
+    def name(self) -> str:
+        """As in column names: `0_6`, `8_on`."""
+        return f"{self.first_day}_{'on' if self.last_day is None else self.last_day}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """What a unit's numerator counts at most; exactly one of the two.
+
+    Attributes:
+        value: In the measure's own unit.
+        percentile: Of the units of all variants together, strictly between 0 and 1.
+    """
+
+    value: int | None = None
+    percentile: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """A dbt metric as an experiment uses it.
 
@@ -39,11 +78,14 @@ class Metric:
         label: What a reader sees.
         description: One sentence for the scorecard.
         kind: How units become one number.
-        numerator: Name of the measure that is summed per unit.
+        numerator: Name of the measure that is summed per unit; of a quantile the measure whose expression gives the observations.
         denominator: Measure below the line of a ratio; none for the other kinds.
         direction: Which way is better.
         display_unit: Unit of the estimate as shown, such as "s", "KRW", "%" (a share, shown times 100) or "".
         covariate_days: Days before the day of exposure over which the same metric is the covariate (CUPED); none without one.
+        quantile: Of a quantile metric which one, strictly between 0 and 1; none elsewhere.
+        window: Days since exposure that count; none for all of them.
+        cap: Of means: what a unit counts at most; none without one.
     """
 
     name: str
@@ -55,6 +97,9 @@ class Metric:
     direction: Direction
     display_unit: str
     covariate_days: int | None = None
+    quantile: float | None = None
+    window: Window | None = None
+    cap: Cap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +129,32 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
+class Switchback:
+    """The stored design of a switchback experiment and what is left out of it.
+
+    Attributes:
+        design: The fields of `splitmile.stats.SwitchbackDesign.to_dict`.
+        burn_in_minutes: Left out after every switch, on both sides alike.
+    """
+
+    design: Mapping[str, Any]
+    burn_in_minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Experiments that share a layer share no unit.
+
+    Attributes:
+        name: Of the layer.
+        share: Of the layer's units that this experiment gets.
+    """
+
+    name: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One experiment, resolved and valid.
 
@@ -97,6 +168,13 @@ class Plan:
         alpha: Two-sided significance level, also of the confidence sequences.
         planned_units: Units expected over the whole experiment, all variants together; tunes the confidence sequences.
         slack_channel: Where the digest goes instead of the installation's channel; none for the latter.
+        segments: By what results are split: keys of the exposure's attributes, or `tenure`; at most `MAX_SEGMENTS`.
+        activation: The measure of which a unit needs a first event to count, from that event on; none to count from the exposure.
+        allowed_units: The only units that count; empty for all.
+        denied_units: Units that do not count, such as test accounts; those of the whole registry included.
+        layer: The layer that the experiment shares with others; none outside of any.
+        holdout_of: The layer whose experiments must not have a unit of this experiment's control; none for no holdout.
+        switchback: Where zones switch between variants over time instead of keeping one; none for a randomised experiment.
     """
 
     experiment_id: str
@@ -112,6 +190,13 @@ class Plan:
     alpha: float
     planned_units: int
     slack_channel: str | None = None
+    segments: tuple[str, ...] = ()
+    activation: str | None = None
+    allowed_units: tuple[str, ...] = ()
+    denied_units: tuple[str, ...] = ()
+    layer: Layer | None = None
+    holdout_of: str | None = None
+    switchback: Switchback | None = None
 
     @property
     def control(self) -> Variant:

@@ -1,4 +1,4 @@
-"""The experiment file as it is written: the spec, from which the JSON Schema for editors is made.
+"""The files of the experiments folder as they are written: the specs, from which the JSON Schema for editors is made.
 
 A field's description is a noun phrase and its first example a value for it: error messages, the schema and
 docs/experiments.md all use them.
@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
+from splitmile.registry.plan import MAX_SEGMENTS
+
 UnitType = Literal["courier", "store", "customer", "zone"]
 
 _FRACTION = re.compile(r"\s*\d+\s*/\s*\d+\s*")
@@ -21,7 +23,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 # The view of an experiment is marts.experiment_ID, and these tables are there already.
-_TABLES = ("exposures_daily", "moments", "unit_metrics", "units")
+_TABLES = ("exposures_daily", "moments", "unit_metrics", "unit_windows", "units")
 
 
 def _names_no_table(experiment_id: str) -> str:
@@ -60,6 +62,12 @@ def _share(value: Any) -> Any:
     return float(share)
 
 
+def _above_zero(share: float) -> float:
+    if share == 0:
+        raise ValueError("an experiment without units of its layer is in no layer; write its share, or take the layer out")
+    return share
+
+
 def _business_date(value: Any) -> Any:
     if not isinstance(value, str) or not _DATE.fullmatch(value.strip()):
         raise ValueError("a business date must be written YYYY-MM-DD")
@@ -67,6 +75,15 @@ def _business_date(value: Any) -> Any:
         return date.fromisoformat(value.strip())
     except ValueError as error:
         raise ValueError(f"there is no such day: {error}") from None
+
+
+def _each_once(values: list[str]) -> list[str]:
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{value!r} is in it twice; keep one of them")
+        seen.add(value)
+    return values
 
 
 def _written(value: Any) -> Any:
@@ -87,6 +104,11 @@ Share = Annotated[
 ]
 BusinessDate = Annotated[date, BeforeValidator(_business_date), WithJsonSchema({"type": "string", "format": "date"})]
 VariantName = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$"), AfterValidator(_fits(128))]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+# Shorter, as results carry it with its value: `vehicle=bike`.
+SegmentKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+UnitId = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S(.*\S)?$"), AfterValidator(_fits(128))]
+UnitIds = Annotated[list[UnitId], AfterValidator(_each_once), Field(min_length=1, json_schema_extra={"uniqueItems": True})]
 MetricName = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -140,6 +162,35 @@ class MetricsSpec(_Part):
     )
 
 
+class LayerSpec(_Part):
+    """Experiments that share no unit."""
+
+    name: Name = Field(description="the name that all experiments of the layer write, in lower-case letters", examples=["dispatch"])
+    share: Annotated[Share, AfterValidator(_above_zero)] = Field(
+        description="the share of the layer's units that the experiment gets, above 0", examples=[0.5]
+    )
+
+
+class SwitchbackSpec(_Part):
+    """The design of a switchback experiment, from which its schedule is drawn: the fields of `splitmile.stats.SwitchbackDesign`."""
+
+    zones: list[UnitId] = Field(min_length=1, description="the zones, each once", examples=[["mapo", "jongno"]])
+    start: str = Field(
+        description="the instant at which the first window starts, with its offset from UTC", examples=["2026-03-02T05:00:00+09:00"]
+    )
+    window_minutes: int = Field(ge=1, strict=True, description="the length of a window in minutes", examples=[120])
+    windows: int = Field(ge=1, strict=True, description="how many windows each zone has", examples=[168])
+    seed: int = Field(ge=0, strict=True, description="a whole number that the schedule is drawn from", examples=[20260302])
+    mechanism: Literal["independent", "balanced", "minimax"] = Field(
+        default="independent", description="how windows are drawn: independent, balanced or minimax", examples=["balanced"]
+    )
+    treatment_share: Share = Field(default=0.5, description="the share of the windows in treatment, that of `variants`", examples=[0.5])
+    windows_per_block: int = Field(default=1, ge=1, strict=True, description="windows that share one draw", examples=[12])
+    burn_in_minutes: int = Field(
+        default=0, ge=0, strict=True, description="minutes left out at the start of every window after a switch", examples=[15]
+    )
+
+
 class ExperimentSpec(_Part):
     """An experiment of a Splitmile registry: one file, named after its id."""
 
@@ -181,8 +232,64 @@ class ExperimentSpec(_Part):
         description="a Slack channel in quotes, by name with its # or by id, instead of the installation's",
         examples=["#dispatch"],
     )
+    segments: Annotated[list[SegmentKey], AfterValidator(_each_once)] = Field(
+        default=[],
+        max_length=MAX_SEGMENTS,
+        description=f"at most {MAX_SEGMENTS} attributes of the exposure, or tenure, by which results are split",
+        examples=[["vehicle"]],
+        json_schema_extra={"uniqueItems": True},
+    )
+    activation: Annotated[str | None, BeforeValidator(_written), WithJsonSchema({"type": "string", "minLength": 1})] = Field(
+        default=None,
+        min_length=1,
+        description="the name of a measure: a unit counts from its first event of it after the exposure",
+        examples=["delivered_orders"],
+    )
+    allowed_units: Annotated[UnitIds | None, BeforeValidator(_written)] = Field(
+        default=None, description="a list of the ids (in quotes) of the only units that count", examples=[["c-17", "c-18"]]
+    )
+    denied_units: Annotated[UnitIds | None, BeforeValidator(_written)] = Field(
+        default=None, description="a list of the ids (in quotes) of units that do not count", examples=[["c-0", "c-1"]]
+    )
+    layer: Annotated[LayerSpec | None, BeforeValidator(_written)] = Field(
+        default=None,
+        description="the layer whose other experiments share no unit with this one, and the share of its units that this one gets",
+        examples=[{"name": "dispatch", "share": 0.5}],
+    )
+    holdout_of: Annotated[Name | None, BeforeValidator(_written), WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9_]*$"})] = (
+        Field(default=None, description="a layer in whose experiments no unit of this one's control may be", examples=["dispatch"])
+    )
+    switchback: Annotated[SwitchbackSpec | None, BeforeValidator(_written)] = Field(
+        default=None,
+        description="the design by which zones switch between two variants over time",
+        examples=[{"zones": ["mapo"], "start": "2026-03-02T05:00:00+09:00", "window_minutes": 120, "windows": 168, "seed": 7}],
+    )
     metrics: MetricsSpec = Field(
         description="the metrics, under primary, secondary and guardrails", examples=[{"primary": [{"metric": "delivery_time"}]}]
+    )
+
+
+class ExcludedUnit(_Part):
+    """A unit that counts in no experiment."""
+
+    unit: UnitId = Field(description="the unit's id, in quotes", examples=["c-test-1"])
+    reason: _text(512) = Field(description="why it does not count", examples=["test account of the app team"])  # type: ignore[valid-type]
+
+
+class ExcludedUnitsSpec(_Part):
+    """Test accounts and bots by unit type: the file excluded_units.yaml."""
+
+    courier: list[ExcludedUnit] = Field(
+        default=[], description="couriers, each with unit and reason", examples=[[{"unit": "c-test-1", "reason": "test account"}]]
+    )
+    store: list[ExcludedUnit] = Field(
+        default=[], description="stores, each with unit and reason", examples=[[{"unit": "s-demo", "reason": "demo store"}]]
+    )
+    customer: list[ExcludedUnit] = Field(
+        default=[], description="customers, each with unit and reason", examples=[[{"unit": "u-bot-7", "reason": "bot"}]]
+    )
+    zone: list[ExcludedUnit] = Field(
+        default=[], description="zones, each with unit and reason", examples=[[{"unit": "training", "reason": "training ground"}]]
     )
 
 

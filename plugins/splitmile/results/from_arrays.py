@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitmile.results.comparisons import Estimate, Interval
-from splitmile.stats import Effects
+from splitmile.stats import ClusterEffect, Effects
 
 FloatArray = NDArray[np.float64]
 
@@ -44,3 +44,14 @@ def estimates(effects: Effects, ends: tuple[FloatArray, FloatArray]) -> list[Est
         [reason or None for reason in effects.reason.tolist()],
     )
     return [Estimate(*row) for row in zip(*columns, strict=True)]
+
+
+def cluster_estimate(effect: ClusterEffect, alpha: float) -> Estimate:
+    """One effect with its interval by Student's t."""
+    return Estimate(
+        estimate=number(effect.estimate),
+        standard_error=number(effect.standard_error),
+        interval=interval(*effect.interval(alpha)),
+        p_value=number(effect.p_value()),
+        reason=effect.reason or None,
+    )

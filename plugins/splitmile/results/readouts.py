@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from splitmile.results.comparisons import Comparison, Estimate
+from splitmile.results.comparisons import Comparison
 from splitmile.results.scorecards import SCHEMA_VERSION, Contamination, SampleRatio
+from splitmile.results.switchbacks import CarryoverTest, RandomizationTest
 
 
 class Cause(StrEnum):
@@ -165,38 +166,6 @@ class PowerReadout:
     units_by_common_formula: int | None
     days: int | None
     schema_version: int = SCHEMA_VERSION
-
-
-@dataclass(frozen=True, slots=True)
-class RandomizationTest:
-    """The p-value of "no window would have had another outcome", from schedules that could have been drawn as well.
-
-    Attributes:
-        metric: The outcome.
-        method: The estimate that is compared, as in the effects.
-        p_value: `None` where there is no estimate; 1/(draws + 1) at the least.
-        draws: Schedules drawn.
-    """
-
-    metric: str
-    method: str
-    p_value: float | None
-    draws: int
-
-
-@dataclass(frozen=True, slots=True)
-class CarryoverTest:
-    """Whether an assignment still acts further back than was allowed for.
-
-    Attributes:
-        metric: The outcome.
-        order: Windows of carry-over that were allowed for.
-        gain: What the effect would gain with one window more; zero where `order` is enough.
-    """
-
-    metric: str
-    order: int
-    gain: Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from splitmile.results.comparisons import Effect
 from splitmile.results.scorecards import Scorecard
 
 
-def flat_rows(scorecard: Scorecard) -> list[dict[str, Any]]:
-    """One row an effect, by the columns of `results.experiment_results` without those of the computation."""
+def flat_rows(scorecard: Scorecard, in_segments: Sequence[Effect] = ()) -> list[dict[str, Any]]:
+    """One row an effect, by the columns of `results.experiment_results` without those of the computation.
+
+    Args:
+        scorecard: Whose own effects come first.
+        in_segments: All effects by segment, of which a scorecard has room for some.
+    """
     shared = {
         "experiment_id": scorecard.experiment_id,
         "as_of_date": scorecard.as_of_date,
         "decision": scorecard.verdict.decision.value,
     }
-    return [shared | _columns(effect) for effect in scorecard.effects]
+    return [shared | _columns(effect) for effect in (*scorecard.effects, *in_segments)]
 
 
 def _columns(effect: Effect) -> dict[str, Any]:

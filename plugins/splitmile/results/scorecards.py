@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from splitmile.results.breakdowns import EffectByDay, SegmentedEffect
 from splitmile.results.comparisons import Effect, Interval
+from splitmile.results.switchbacks import SwitchbackChecks
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Decision(StrEnum):
@@ -26,6 +28,7 @@ class ReasonCode(StrEnum):
 
     sample_ratio_mismatch = "sample_ratio_mismatch"
     contamination = "contamination"
+    schedule_broken = "schedule_broken"
     guardrail_harmed = "guardrail_harmed"
     guardrail_unproven = "guardrail_unproven"
     primary_worse = "primary_worse"
@@ -55,13 +58,13 @@ class VariantCount:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRatio:
-    """The split within one segment of the exposed units; it says where a mismatch comes from and decides nothing by itself.
+    """The split within one part of the units; it says where a mismatch comes from and decides nothing by itself.
 
     Attributes:
-        segment: A day of exposure, as `YYYY-MM-DD`.
+        segment: A day of exposure, as `YYYY-MM-DD`, or a segment such as `vehicle=bike`.
         units: In the order of the scorecard's variants.
         p_value: χ² test against the planned shares; `None` where the segment is too small for one.
-        p_value_adjusted: Corrected by Holm over the segments.
+        p_value_adjusted: Corrected by Holm over the days, or over the segments.
         is_mismatch: The adjusted p-value is below the alarm level.
     """
 
@@ -83,7 +86,8 @@ class SampleRatio:
         sequential_p_value: Multinomial test of the daily counts, valid on every day; `None` before the first unit.
         is_mismatch: The p-value that counts is below the alarm level, or an arm planned at 0 has units.
         alarm_level: The level.
-        by_segment: The split of each day of exposure, oldest first.
+        by_day: The split of each day of exposure, oldest first.
+        by_segment: The split of each segment, by name, of the units in the analysis; contaminated ones have left it.
     """
 
     statistic: float | None
@@ -92,6 +96,7 @@ class SampleRatio:
     sequential_p_value: float | None
     is_mismatch: bool
     alarm_level: float
+    by_day: tuple[SegmentRatio, ...] = ()
     by_segment: tuple[SegmentRatio, ...] = ()
 
 
@@ -186,7 +191,11 @@ class Scorecard:
         effects: In the plan's order of metrics, and of treatments within.
         planning: One entry a primary metric and treatment while the experiment runs; empty afterwards.
         interactions: Effects that depend on another experiment, found at the planned end; empty before, and where there is none.
+        segments: Primary effects by segment, a dimension after the other; empty for a plan without segments.
+        by_day: Primary effects by day since exposure, at the looks; empty between them, and where too few units were watched long enough.
         slack_channel: Channel of this experiment, where it has its own.
+        switchback: Of a switchback experiment, whose units are windows (`unit_type` is `window`) and which has neither a sample
+            ratio nor contaminated units; `None` for a randomised one.
         revision: Git revision of the registry.
         schema_version: Version of this shape.
     """
@@ -209,6 +218,9 @@ class Scorecard:
     verdict: Verdict
     planning: tuple[Outlook, ...] = ()
     interactions: tuple[Interaction, ...] = ()
+    segments: tuple[SegmentedEffect, ...] = ()
+    by_day: tuple[EffectByDay, ...] = ()
     slack_channel: str | None = None
+    switchback: SwitchbackChecks | None = None
     revision: str = "unknown"
     schema_version: int = SCHEMA_VERSION

@@ -33,6 +33,9 @@ def say(reason: Reason, scorecard: Scorecard, language: Language = "en") -> str:
         case ReasonCode.contamination:
             found = scorecard.contamination
             return words(code, units=f"{found.units:,}", share=_percent(found.share, words), limit=_percent(found.limit, words))
+        case ReasonCode.schedule_broken if scorecard.switchback is not None:
+            kept = scorecard.switchback.schedule
+            return words(code, violations=f"{kept.violations:,}", share=_percent(kept.share, words), limit=_percent(kept.limit, words))
         case ReasonCode.no_units:
             return words(code)
     effect = next(

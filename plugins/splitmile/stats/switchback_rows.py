@@ -57,11 +57,22 @@ def after_burn_in(design: SwitchbackDesign, arms: ArmArray, zone: ArrayLike, ins
     """
     _require_shape(design, arms)
     zone_index, window_index = locate(design, zone, instant)
-    is_switch = np.diff(arms, axis=1, prepend=2) != 0
-    switched = np.maximum.accumulate(np.where(is_switch, np.arange(design.windows), 0), axis=1)
-    since = _minutes(design, np.asarray(instant, dtype="datetime64[us]")) - switched[zone_index, window_index] * design.window_minutes
-    kept: BoolArray = (zone_index >= 0) & (since >= minutes)
+    since = _minutes(design, np.asarray(instant, dtype="datetime64[us]")) - window_index * design.window_minutes
+    kept: BoolArray = (zone_index >= 0) & (since >= burn_in(design, arms, minutes)[zone_index, window_index])
     return kept
+
+
+def burn_in(design: SwitchbackDesign, arms: ArmArray, minutes: float) -> FloatArray:
+    """Minutes at the start of each window that lie within the burn-in of `after_burn_in`, (zones, windows); at most the window's length.
+
+    Raises:
+        RowsMismatch: `arms` does not have the design's shape.
+    """
+    _require_shape(design, arms)
+    window = np.arange(design.windows)
+    is_switch = np.diff(arms, axis=1, prepend=2) != 0
+    switched = np.maximum.accumulate(np.where(is_switch, window, 0), axis=1)
+    return np.asarray(np.clip(minutes - (window - switched) * design.window_minutes, 0, design.window_minutes), dtype=np.float64)
 
 
 def window_sums(design: SwitchbackDesign, values: ArrayLike, zone: ArrayLike, instant: ArrayLike) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from splitmile.registry import Metric, Registry, load_registry
+from splitmile.registry import Known, Metric, Registry, load_registry, read_measures
 from splitmile.registry import read_metrics as _read_manifest
 from splitmile.settings import Settings
 from splitmile.transform.build import ModelRun, TransformReport, build_marts
@@ -29,4 +29,6 @@ def read_registry(settings: Settings) -> Registry:
         TransformFailed: As in `read_metrics`.
         RegistryInvalid: As in `read_metrics`, or there is no such folder.
     """
-    return load_registry(settings.path(settings.experiments_dir), read_metrics(settings), relative_to=settings.project_dir)
+    manifest = manifest_document(settings)
+    known = Known(_read_manifest(manifest), read_measures(manifest), settings.business_day)
+    return load_registry(settings.path(settings.experiments_dir), known, relative_to=settings.project_dir)

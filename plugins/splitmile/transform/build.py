@@ -1,23 +1,26 @@
-"""One business date through dbt: replay what changed since the last run, then the moments as of that date."""
+"""dbt for one as-of date or a range of them: the state that late data changed is made again, then the results."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from splitmile.settings import Settings
 from splitmile.transform import dbt
+from splitmile.transform.replay import Built, Replay, plan_replay, read_built
 from splitmile.warehouse import RedshiftAccess, Warehouse, open_warehouse, retried_on_conflict
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-_UNIT_DAY_MODELS = ("stg_deliveries", "int_deliveries_timed", "unit_days")
+_STATE_MODELS = ("stg_deliveries", "int_deliveries_timed", "unit_days", "unit_totals", "experiment_units", "experiment_unit_windows")
+
+_DATES_A_RUN = 31
+"""As-of dates of one run of dbt: the running sums of all of them are there at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,88 +37,122 @@ class TransformReport:
     """What a run of dbt did.
 
     Attributes:
-        business_date: The as-of date.
-        replay_from: First business date whose unit-days were built again.
-        is_full_refresh: The measures or the business day changed since the last run, so every unit-day was built again.
+        first_date, last_date: The as-of dates.
+        replay_from: First business date whose rows had changed; the day after the last one built where none had.
+        changed_dates: Business dates whose unit-days were made again.
+        is_full_refresh: The measures, the metrics or the business day changed since the last run, so everything was built again.
         models: Models and tests in the order they ran.
     """
 
-    business_date: date
+    first_date: date
+    last_date: date
     replay_from: date
+    changed_dates: tuple[date, ...]
     is_full_refresh: bool
     models: tuple[ModelRun, ...]
 
 
-def build_marts(settings: Settings, business_date: date, access: RedshiftAccess | None = None) -> TransformReport:
-    """Build and test every model as of a business date; running it again gives the same rows.
+def build_marts(
+    settings: Settings, business_date: date, access: RedshiftAccess | None = None, *, first_date: date | None = None
+) -> tuple[TransformReport, ...]:
+    """Build and test every model as of a business date, or of all dates from a first one on; running it again gives the same rows.
 
     No session of the warehouse may be open in this process meanwhile: DuckDB has one writer.
+
+    Returns:
+        One report a run of dbt: one, but for a range longer than a month.
 
     Raises:
         TransformFailed: A model or test failed. What had changed stays pending, so the next run replays it.
     """
+    first = first_date or business_date
+    reports = []
+    while first <= business_date:
+        last = min(business_date, first + timedelta(days=_DATES_A_RUN - 1))
+        reports.append(_build(settings, first, last, access))
+        first = last + timedelta(days=1)
+    return tuple(reports)
+
+
+def _build(settings: Settings, first_date: date, last_date: date, access: RedshiftAccess | None) -> TransformReport:
     manifest = dbt.parse(settings, access)
-    fingerprint = _fingerprint(manifest, settings)
     with open_warehouse(settings, access, "build_marts") as warehouse:
-        pending = warehouse.fetch(
-            "select load_id, min(business_date) as first_date from ops.changed_dates "
-            "where transformed_at is null and business_date <= ? group by load_id",
-            [business_date],
-        )
-        # A run that failed half-way may have rebuilt everything or nothing: only successful ones tell the measures in the table.
-        known = warehouse.fetch("select fingerprint from ops.transform_runs where status = 'success' order by ran_at desc limit 1")
-    replay_from = min([business_date, *(load["first_date"] for load in pending)])
+        built = read_built(warehouse)
+        known = warehouse.fetch("select fingerprint from ops.transform_runs order by ran_at desc limit 1")
+    fingerprint = _fingerprint(manifest, settings, built)
     is_full_refresh = bool(known) and known[0]["fingerprint"] != fingerprint
+    replay = plan_replay(settings, built, first_date, last_date, is_full_refresh=is_full_refresh)
     variables = {
         **dbt.project_vars(settings),
-        "as_of_date": business_date.isoformat(),
-        "replay_from": replay_from.isoformat(),
+        **replay.variables(settings.business_day),
+        "used_metrics": list(built.used_metrics),
+        "unit_types": list(built.unit_types),
     }
     arguments = ["build", "--exclude-resource-type=unit_test", *(["--full-refresh"] if is_full_refresh else [])]
     result = dbt.invoke(settings, arguments, variables, manifest=manifest, access=access)
     models = tuple(ModelRun(r.node.name, str(r.status), round(r.execution_time, 3)) for r in result.results)
-    report = TransformReport(business_date, replay_from, is_full_refresh, models)
+    report = TransformReport(first_date, last_date, replay.replay_from, replay.changed_dates, is_full_refresh, models)
     with open_warehouse(settings, access, "build_marts") as warehouse:
-        _record(warehouse, report, fingerprint, [load["load_id"] for load in pending])
+        _record(warehouse, replay, built, fingerprint)
     return report
 
 
 @retried_on_conflict
-def _record(warehouse: Warehouse, report: TransformReport, fingerprint: str, loads: Sequence[str]) -> None:
-    """Keep what ran, and mark the changes of the loads that it has taken up; those of loads that ended meanwhile stay pending."""
+def _record(warehouse: Warehouse, replay: Replay, built: Built, fingerprint: str) -> None:
+    """Keep what was built, mark the changes that were taken up, and drop running sums that are not kept.
+
+    Changes of loads that ended meanwhile stay pending.
+    """
     now = datetime.now(UTC).replace(tzinfo=None)
-    run_id = uuid.uuid4().hex
     with warehouse.transaction():
         warehouse.append(
             "ops.transform_runs",
             [
                 {
-                    "run_id": run_id,
-                    "business_date": report.business_date,
-                    "replay_from": report.replay_from,
+                    "run_id": uuid.uuid4().hex,
+                    "first_date": replay.first_date,
+                    "last_date": replay.last_date,
+                    "built_to": replay.built_to,
+                    "replay_from": replay.replay_from,
+                    "refreeze_from": replay.refreeze_from,
                     "fingerprint": fingerprint,
-                    "model": model.name,
-                    "status": model.status,
-                    "seconds": model.seconds,
                     "ran_at": now,
                 }
-                for model in report.models
             ],
         )
-        if loads:
+        warehouse.execute("delete from ops.built_experiments")
+        warehouse.append(
+            "ops.built_experiments",
+            [
+                {
+                    "experiment_id": experiment_id,
+                    "definition": experiment.definition,
+                    "start_date": experiment.start_date,
+                    "end_date": experiment.end_date,
+                }
+                for experiment_id, experiment in built.experiments.items()
+            ],
+        )
+        if built.pending:
             warehouse.execute(
                 "update ops.changed_dates set transformed_at = ? where transformed_at is null and business_date <= ? "
-                f"and load_id in ({', '.join('?' for _ in loads)})",
-                [now, report.business_date, *loads],
+                f"and load_id in ({', '.join('?' for _ in built.pending)})",
+                [now, replay.built_to, *built.pending],
             )
+        warehouse.execute(
+            f"delete from marts.unit_totals where business_date not in ({', '.join('?' for _ in replay.totals_kept)})",
+            list(replay.totals_kept),
+        )
 
 
-def _fingerprint(manifest: Manifest, settings: Settings) -> str:
-    """What unit-days depend on besides the rows: their SQL, the measures and the business day."""
-    models = sorted((node.name, node.checksum.checksum) for node in manifest.nodes.values() if node.name in _UNIT_DAY_MODELS)
+def _fingerprint(manifest: Manifest, settings: Settings, built: Built) -> str:
+    """What the state depends on besides the rows and the experiments: its SQL, measures and metrics, unit types and the business day."""
+    models = sorted((node.name, node.checksum.checksum) for node in manifest.nodes.values() if node.name in _STATE_MODELS)
     measures = [
-        (measure.name, str(measure.agg), measure.expr)
+        (measure.name, str(measure.agg), measure.expr, str(measure.agg_params))
         for semantic_model in manifest.semantic_models.values()
         for measure in semantic_model.measures
     ]
-    return hashlib.sha256(json.dumps([models, measures, dbt.project_vars(settings)], default=str).encode()).hexdigest()
+    metrics = sorted((metric.name, str(metric.type_params), str(metric.config.meta)) for metric in manifest.metrics.values())
+    whole = [models, measures, metrics, list(built.unit_types), dbt.project_vars(settings)]
+    return hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()

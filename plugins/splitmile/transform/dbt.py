@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import version
@@ -86,17 +86,26 @@ def invoke(
     *,
     manifest: Manifest,
     access: RedshiftAccess | None = None,
+    callbacks: Sequence[Callable[[Any], None]] = (),
 ) -> Any:
     """Run one dbt command in this process and return its result.
 
     Everything that dbt has to say goes to `dbt.log` in the state folder's `dbt`; its errors are raised.
+
+    Args:
+        settings: The installation.
+        arguments: The command and its options.
+        variables: dbt's own variables, besides those of the session.
+        manifest: The project, parsed.
+        access: How to reach Redshift, where it is the warehouse.
+        callbacks: Called with each event of dbt's, in the thread that it happens in.
 
     Raises:
         TransformFailed: The command ended with an error; the message has the failed nodes in dbt's words.
     """
     redshift = settings.warehouse.redshift
     session = {"analyst_role": redshift.analyst_role or "", "statement_timeout_ms": redshift.statement_timeout_seconds * 1000}
-    return _run(settings, arguments, {**session, **variables}, _log_in(access) if access else {}, manifest)
+    return _run(settings, arguments, {**session, **variables}, _log_in(access) if access else {}, manifest, callbacks)
 
 
 def _run(
@@ -105,6 +114,7 @@ def _run(
     variables: Mapping[str, Any],
     log_in: Mapping[str, str],
     manifest: Manifest | None = None,
+    callbacks: Sequence[Callable[[Any], None]] = (),
 ) -> Any:
     # Imported here: dbt takes seconds to import, and most commands never need it.
     from dbt.cli.main import dbtRunner
@@ -113,7 +123,7 @@ def _run(
     target = settings.dbt_target_dir
     target.mkdir(parents=True, exist_ok=True)
     with _environment({**project_environment(settings), **log_in}), _closed_connections(settings):
-        outcome = dbtRunner(manifest=manifest).invoke(
+        outcome = dbtRunner(manifest=manifest, callbacks=list(callbacks)).invoke(
             [
                 "--quiet",
                 "--log-level=none",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import UTC, datetime
 
-from splitmile.registry.plan import Registry
+from splitmile.registry.plan import MAX_SEGMENTS, Plan, Registry
+from splitmile.transform.switchback_schedule import sync_schedules
 from splitmile.warehouse import Row, Warehouse, retried_on_conflict
 
 
@@ -18,6 +21,7 @@ def sync_registry(warehouse: Warehouse, registry: Registry, revision: str) -> No
         revision: Git revision of the experiment files.
     """
     now = datetime.now(UTC).replace(tzinfo=None)
+    definitions = {plan.experiment_id: _definition(plan) for plan in registry.plans}
     experiments = [
         {
             "experiment_id": plan.experiment_id,
@@ -31,6 +35,13 @@ def sync_registry(warehouse: Warehouse, registry: Registry, revision: str) -> No
             "end_date": plan.end_date,
             "alpha": plan.alpha,
             "planned_units": plan.planned_units,
+            "activation": plan.activation,
+            **{f"segment_{place + 1}": plan.segments[place] if place < len(plan.segments) else None for place in range(MAX_SEGMENTS)},
+            "layer": plan.layer.name if plan.layer else None,
+            "layer_share": plan.layer.share if plan.layer else None,
+            "holdout_of": plan.holdout_of,
+            "is_switchback": plan.switchback is not None,
+            "definition": definitions[plan.experiment_id],
             "revision": revision,
             "synced_at": now,
         }
@@ -57,6 +68,12 @@ def sync_registry(warehouse: Warehouse, registry: Registry, revision: str) -> No
         for plan in registry.plans
         for planned in plan.metrics
     ]
+    listed_units = [
+        {"experiment_id": plan.experiment_id, "unit_id": unit_id, "is_allowed": is_allowed}
+        for plan in registry.plans
+        for is_allowed, unit_ids in ((True, plan.allowed_units), (False, plan.denied_units))
+        for unit_id in unit_ids
+    ]
     problems = [
         {
             "path": problem.path,
@@ -67,8 +84,35 @@ def sync_registry(warehouse: Warehouse, registry: Registry, revision: str) -> No
         }
         for problem in registry.problems
     ]
-    tables: dict[str, list[Row]] = {"experiments": experiments, "variants": variants, "experiment_metrics": metrics, "problems": problems}
+    tables: dict[str, list[Row]] = {
+        "experiments": experiments,
+        "variants": variants,
+        "experiment_metrics": metrics,
+        "listed_units": listed_units,
+        "problems": problems,
+    }
     with warehouse.transaction():
+        sync_schedules(warehouse, registry.plans, definitions)
         for name, rows in tables.items():
             warehouse.execute(f"delete from registry.{name}")
             warehouse.append(f"registry.{name}", rows)
+
+
+def _definition(plan: Plan) -> str:
+    """A hash of all that decides which units an experiment has and what is frozen of them; another one means: make them anew."""
+    decisive = {
+        "unit_type": plan.unit_type,
+        # Sorted where the order decides nothing, so that a file that is only put in another order changes nothing.
+        "variants": sorted(variant.name for variant in plan.variants),
+        "start_date": plan.start_date.isoformat(),
+        "end_date": plan.end_date.isoformat(),
+        "segments": plan.segments,
+        "activation": plan.activation,
+        "allowed_units": sorted(plan.allowed_units),
+        "denied_units": sorted(plan.denied_units),
+        # The schedule says which windows are treated, so it hangs on which variant is the control.
+        "switchback": {**plan.switchback.design, "burn_in_minutes": plan.switchback.burn_in_minutes, "control": plan.control.name}
+        if plan.switchback
+        else None,
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:32]

@@ -30,6 +30,12 @@ TABLES: dict[str, str] = {
     "ops.feed_warnings": """
         load_id varchar(64) not null, feed varchar(32) not null, partition_date date not null, message varchar(2048) not null,
         warned_at timestamp not null""",
+    "ops.partition_changes": """
+        load_id varchar(64) not null, feed varchar(32) not null, partition_date date not null, object_key varchar(1024) not null,
+        etag varchar(128) not null, change varchar(8) not null, changed_at timestamp not null""",
+    "ops.superseded_rows": """
+        feed varchar(32) not null, event_id varchar(128) not null, event_at timestamp not null, partition_date date not null,
+        object_key varchar(1024) not null, line_number bigint not null""",
     "ops.changed_dates": """
         feed varchar(32) not null, business_date date not null, load_id varchar(64) not null, changed_at timestamp not null,
         transformed_at timestamp""",
@@ -40,8 +46,15 @@ TABLES: dict[str, str] = {
         is_success boolean not null, observed varchar(1024), expected varchar(1024), message varchar(2048) not null,
         checked_at timestamp not null""",
     "ops.transform_runs": """
-        run_id varchar(64) not null, business_date date not null, replay_from date, fingerprint varchar(64) not null,
-        model varchar(128) not null, status varchar(32) not null, seconds double precision not null, ran_at timestamp not null""",
+        run_id varchar(64) not null, first_date date not null, last_date date not null, built_to date not null,
+        replay_from date not null, refreeze_from date not null, fingerprint varchar(64) not null, ran_at timestamp not null""",
+    "ops.built_experiments": """
+        experiment_id varchar(128) not null, definition varchar(64) not null, start_date date not null, end_date date not null""",
+    "ops.model_costs": """
+        run_id varchar(64) not null, business_date date not null, model varchar(256) not null, resource_type varchar(32) not null,
+        status varchar(32) not null, seconds double precision not null, sql_seconds double precision not null,
+        statements bigint not null, rows_written bigint, rows_read bigint, bytes_read bigint, peak_memory_bytes bigint,
+        ran_at timestamp not null""",
     "ops.published_messages": """
         channel varchar(128) not null, business_date date not null, kind varchar(16) not null, message_ts varchar(64),
         published_at timestamp not null""",
@@ -49,6 +62,8 @@ TABLES: dict[str, str] = {
         experiment_id varchar(128) not null, title varchar(512) not null, owner varchar(256) not null, service varchar(256) not null,
         hypothesis varchar(4096) not null, unit_type varchar(32) not null, control_variant varchar(128) not null,
         start_date date not null, end_date date not null, alpha double precision not null, planned_units bigint not null,
+        activation varchar(128), segment_1 varchar(64), segment_2 varchar(64), segment_3 varchar(64), layer varchar(128),
+        layer_share double precision, holdout_of varchar(128), is_switchback boolean not null, definition varchar(64) not null,
         revision varchar(64) not null, synced_at timestamp not null""",
     "registry.variants": """
         experiment_id varchar(128) not null, variant varchar(128) not null, planned_share double precision not null,
@@ -56,6 +71,11 @@ TABLES: dict[str, str] = {
     "registry.experiment_metrics": """
         experiment_id varchar(128) not null, metric varchar(128) not null, role varchar(16) not null, margin double precision,
         minimum_effect double precision""",
+    "registry.listed_units": """
+        experiment_id varchar(128) not null, unit_id varchar(128) not null, is_allowed boolean not null""",
+    "registry.switchback_windows": """
+        experiment_id varchar(128) not null, zone_id varchar(128) not null, window_number integer not null,
+        starts_at timestamp not null, ends_at timestamp not null, counts_from timestamp not null, variant varchar(128) not null""",
     "registry.problems": """
         path varchar(1024) not null, line_number bigint not null, experiment_id varchar(128), message varchar(4096) not null,
         synced_at timestamp not null""",
@@ -78,17 +98,26 @@ TABLES: dict[str, str] = {
     "results.scorecards": """
         computation_id varchar(64) not null, computed_at timestamp not null, experiment_id varchar(128) not null,
         as_of_date date not null, content_hash varchar(64) not null, decision varchar(32) not null, scorecard varchar(65535) not null""",
+    "results.restatements": """
+        restatement_id varchar(64) not null, computation_id varchar(64) not null, restated_at timestamp not null,
+        experiment_id varchar(128) not null, as_of_date date not null, metric varchar(128) not null, treatment varchar(128) not null,
+        segment varchar(128) not null, what varchar(32) not null, value_before double precision, value_after double precision,
+        cause varchar(16) not null, changed_from date, changed_to date, feeds varchar(64), objects varchar(4096),
+        object_count bigint not null""",
 }
 
 REDSHIFT_KEYS: dict[str, str] = {
-    # The staging models number the versions of each event by its id: rows of one id lie on one slice, so nothing moves. A run reads and
-    # replaces whole partitions, which lie together in blocks.
+    # A load looks its ids up among all others, and the staging models join the superseded rows by id: rows of one id lie on one slice, so
+    # nothing moves. A run replaces whole partitions, which lie together in blocks.
     "landing.exposures": "distkey (exposure_id) compound sortkey (partition_date)",
     "landing.deliveries": "distkey (delivery_id) compound sortkey (partition_date)",
+    # Joined to the raw tables by id; a day's part is found by the instant.
+    "ops.superseded_rows": "distkey (event_id) compound sortkey (event_at)",
     # Small, and joined to everything: a copy on each node.
     "registry.experiments": "diststyle all",
     "registry.variants": "diststyle all",
     "registry.experiment_metrics": "diststyle all",
+    "registry.switchback_windows": "diststyle all compound sortkey (experiment_id, starts_at)",
     # Read by experiment and date, by pages and analysts.
     "results.experiment_results": "diststyle auto compound sortkey (as_of_date, experiment_id)",
     "results.scorecards": "diststyle auto compound sortkey (as_of_date, experiment_id)",

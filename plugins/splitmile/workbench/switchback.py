@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from splitmile.results.comparisons import Comparison, Estimate
-from splitmile.results.from_arrays import interval, number
-from splitmile.results.readouts import CarryoverTest, Cause, LeftOut, RandomizationTest, SwitchbackReadout
+from splitmile.results.comparisons import Comparison
+from splitmile.results.from_arrays import cluster_estimate, number
+from splitmile.results.readouts import Cause, LeftOut, SwitchbackReadout
 from splitmile.results.scorecards import Contamination
+from splitmile.results.switchbacks import CarryoverTest, RandomizationTest
 from splitmile.settings import Trust
-from splitmile.stats.clusters import ClusterEffect
 from splitmile.stats.switchback import hajek, horvitz_thompson, switchback_regression
 from splitmile.stats.switchback_carryover import carryover_test
 from splitmile.stats.switchback_design import SwitchbackDesign
@@ -144,7 +144,7 @@ def _answer(
         randomization=tuple(
             RandomizationTest(outcome.name, method, number(p_value), question.draws) for method, p_value in p_values.items()
         ),
-        carryover=CarryoverTest(outcome.name, order, _estimate(carryover_test(further, design, order=order), question.alpha)),
+        carryover=CarryoverTest(outcome.name, order, cluster_estimate(carryover_test(further, design, order=order), question.alpha)),
         missing=LeftOut(Cause.missing_value, outcome.name, missing, None),
     )
 
@@ -160,22 +160,12 @@ def _comparison(outcome: AskedMetric, method: str, effect: SwitchbackEffect, ass
         n_treatment=effect.windows_treatment,
         control_value=number(effect.control_mean),
         treatment_value=number(effect.treatment_mean),
-        absolute=_estimate(effect.absolute, alpha),
-        relative=_estimate(effect.relative, alpha),
+        absolute=cluster_estimate(effect.absolute, alpha),
+        relative=cluster_estimate(effect.relative, alpha),
         degrees_of_freedom=number(effect.absolute.degrees_of_freedom),
         method=method,
         sequential=None,
         p_value_adjusted=None,
-    )
-
-
-def _estimate(effect: ClusterEffect, alpha: float) -> Estimate:
-    return Estimate(
-        estimate=number(effect.estimate),
-        standard_error=number(effect.standard_error),
-        interval=interval(*effect.interval(alpha)),
-        p_value=number(effect.p_value()),
-        reason=effect.reason or None,
     )
 
 

@@ -18,6 +18,9 @@ SENTENCES = {
     ),
     "reason.sample_ratio_mismatch.variant": "{variant} {units} ({observed} instead of {planned})",
     "reason.contamination": "{units} units ({share}) met more than one variant; the limit is {limit}.",
+    "reason.schedule_broken": (
+        "{violations} exposures ({share}) met another variant than the schedule gives their zone at that time; the limit is {limit}."
+    ),
     "reason.no_units": "No unit has been exposed yet.",
     "reason.guardrail_harmed": "{effect} got worse by more than the accepted {margin}: {change}.",
     "reason.guardrail_unproven": "{effect} is not shown to be safe, a loss beyond the accepted {margin} is not ruled out: {change}.",
@@ -126,14 +129,18 @@ SENTENCES = {
     "units.customer.many": "{count} customers",
     "units.zone.one": "{count} zone",
     "units.zone.many": "{count} zones",
+    "units.window.one": "{count} window of a zone",
+    "units.window.many": "{count} windows of zones",
     "unit.courier": "courier",
     "unit.store": "store",
     "unit.customer": "customer",
     "unit.zone": "zone",
+    "unit.window": "window of a zone",
     "unit.courier.plural": "couriers",
     "unit.store.plural": "stores",
     "unit.customer.plural": "customers",
     "unit.zone.plural": "zones",
+    "unit.window.plural": "windows of zones",
     # Time.
     "progress": "day {done} of {planned}",
     "progress.ended": "{progress}, planned end reached",

@@ -16,6 +16,9 @@ SENTENCES = {
     "reason.sample_ratio_mismatch": "그룹별 대상 수가 계획한 비율과 다릅니다: {counts}. 배정 또는 배정 기록에 문제가 있습니다.",
     "reason.sample_ratio_mismatch.variant": "{variant} {units} (실제 {observed}, 계획 {planned})",
     "reason.contamination": "{units}개 대상({share})이 둘 이상의 그룹에 노출되었습니다. 허용 한도는 {limit}입니다.",
+    "reason.schedule_broken": (
+        "노출 {violations}건({share})이 해당 구역과 시간대에 일정으로 정한 그룹과 다릅니다. 허용 한도는 {limit}입니다."
+    ),
     "reason.no_units": "아직 노출된 대상이 없습니다.",
     "reason.guardrail_harmed": "{effect}: 허용 한도 {margin}보다 더 나빠졌습니다. 변화는 {change}입니다.",
     "reason.guardrail_unproven": (
@@ -126,14 +129,18 @@ SENTENCES = {
     "units.customer.many": "고객 {count}명",
     "units.zone.one": "구역 {count}곳",
     "units.zone.many": "구역 {count}곳",
+    "units.window.one": "구역별 시간대 {count}개",
+    "units.window.many": "구역별 시간대 {count}개",
     "unit.courier": "배달원",
     "unit.store": "매장",
     "unit.customer": "고객",
     "unit.zone": "구역",
+    "unit.window": "구역별 시간대",
     "unit.courier.plural": "배달원",
     "unit.store.plural": "매장",
     "unit.customer.plural": "고객",
     "unit.zone.plural": "구역",
+    "unit.window.plural": "구역별 시간대",
     # Time.
     "progress": "{planned}일 중 {done}일째",
     "progress.ended": "{progress}, 계획한 기간 종료",

@@ -1,0 +1,171 @@
+"""What the metric engine costs on workload W, beside the shape that peers use, one scan of the day, and a rebuild."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from benchmarks.figures import Figure, faster, slower
+from benchmarks.installation import DayCost, Installation
+from benchmarks.peers import ADDITIVE, Moments, Peer, Raw, kept_moments
+from benchmarks.rebuilt import differences, rebuild
+from benchmarks.scales import Scale
+from benchmarks.unit_level import unit_level_peers
+from benchmarks.whole_day import DayReport, run_alone
+
+_FIVE_COLUMNS = "max(courier_id), max(ordered_at), max(delivered_at), max(status), sum(fee_krw)"
+Say = Callable[[str], None]
+
+
+class PeersDiffer(Exception):
+    """The peers' queries, or a rebuild, gave other numbers than the product: no ratio means anything then."""
+
+
+def measure_daily(installation: Installation, scale: Scale, say: Say) -> Iterator[Figure]:
+    """Daily steps and all that is compared with them; the installation has its history and is built up to it."""
+    # The first step of a process also pays for what dbt and DuckDB load only once, so that one is left out.
+    days = range(scale.history_days + 1, scale.last_day + 1)
+    reports = _daily_processes(installation, days[0])
+    yield from _whole_run(reports)
+    costs = []
+    for day in days[1:]:
+        costs.append(installation.step(day))
+        say(f"day {day}: load {costs[-1].load_seconds:.2f} s, SQL {costs[-1].build.models:.2f} s, dbt {costs[-1].build.seconds:.2f} s")
+    step = _middle(costs)
+    yield from _against_peers(installation, scale, step, say)
+    yield from _loading(installation, scale, step)
+    yield from _backfill(installation, scale, say)
+    yield from _repair(installation, scale, step, say)
+
+
+def _daily_processes(installation: Installation, day: int) -> DayReport:
+    installation.put_objects(day)
+    return run_alone(installation.settings, installation.store.credentials, installation.workload.date(day), only_step=False)
+
+
+def _whole_run(report: DayReport) -> Iterator[Figure]:
+    yield Figure("whole_day", report.process_seconds, peak_mb=report.peak_mb)
+    for name, seconds in report.seconds.items():
+        yield Figure(f"whole_day: {name}", seconds)
+
+
+def _middle(costs: list[DayCost]) -> DayCost:
+    """The step whose seconds are the (lower) median."""
+    return sorted(costs, key=lambda cost: cost.seconds)[(len(costs) - 1) // 2]
+
+
+def _against_peers(installation: Installation, scale: Scale, step: DayCost, say: Say) -> Iterator[Figure]:
+    workload, as_of = scale.workload, scale.workload.date(scale.last_day)
+    with installation.read() as connection:
+        ours = kept_moments(connection, as_of)
+        refresh = step.build.of("experiment_moments")
+        yield Figure("refresh", refresh)
+        by_table = Peer(connection, workload, Raw("landing.deliveries", "landing.exposures"))
+        table = _timed(lambda: by_table.moments(workload.trials, ADDITIVE, as_of), ours)
+        say(f"peers from the table: {table:.2f} s")
+        yield faster("refresh_vs_join_of_raw", refresh, table)
+        by_files = Peer(connection, workload, Raw.parquet(workload, installation.files, scale.last_day))
+        files = _timed(lambda: by_files.moments(workload.trials, ADDITIVE, as_of), ours)
+        say(f"peers from Parquet: {files:.2f} s")
+        yield faster("refresh_vs_join_of_parquet", refresh, files)
+        began = time.perf_counter()
+        by_files.quantiles(workload.trials, as_of)
+        quantiles = time.perf_counter() - began
+        file = workload.file(installation.files, "deliveries", scale.last_day)
+        scan = median_seconds(lambda: connection.execute(f"select {_FIVE_COLUMNS} from read_parquet('{file}')").fetchall(), runs=7)
+        yield from unit_level_peers(connection, installation.registry, as_of, refresh)
+    yield slower("step_vs_scan", step.seconds, scan)
+    yield slower("step_sql_vs_scan", step.build.models, scan)
+    yield faster("step_vs_peers_from_parquet", step.seconds, files + quantiles)
+    yield Figure("step_tests", step.build.tests)
+
+
+def _timed(work: Callable[[], Moments], expected: Moments) -> float:
+    """Seconds of a peer's pass, which must give the same integers."""
+    began = time.perf_counter()
+    found = work()
+    seconds = time.perf_counter() - began
+    if found != expected:
+        wrong = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
+        raise PeersDiffer(f"{len(wrong)} of {len(expected)} moments differ from the peers': {sorted(wrong)[:5]}")
+    return seconds
+
+
+def _loading(installation: Installation, scale: Scale, step: DayCost) -> Iterator[Figure]:
+    """The loader, its checks of the contract included, beside a bare insert of the same files."""
+    files = {feed: installation.workload.file(installation.files, feed, scale.last_day) for feed in ("deliveries", "exposures")}
+    bare = installation.folder / "bare.duckdb"
+
+    def insert() -> float:
+        with duckdb.connect(str(bare)) as connection:
+            for feed, file in files.items():
+                connection.execute(f"create or replace table {feed} as select * from read_parquet('{file}') limit 0")
+            connection.execute("checkpoint")
+            began = time.perf_counter()
+            for feed, file in files.items():
+                connection.execute(f"insert into {feed} select * from read_parquet('{file}')")
+        return time.perf_counter() - began
+
+    seconds = median(insert() for _ in range(3))
+    rows = sum(pq.ParquetFile(file).metadata.num_rows for file in files.values())
+    loading = step.load_seconds
+    yield Figure("load_vs_bare_insert", loading, per_second=rows / loading, ratio=seconds / loading, against_seconds=seconds)
+
+
+def _backfill(installation: Installation, scale: Scale, say: Say) -> Iterator[Figure]:
+    """A range of as-of dates in one pass, beside as many passes of the peers' from Parquet, of which the first and the last are run."""
+    workload, last = scale.workload, scale.last_day
+    first = last - scale.backfill_days + 1
+    cost = installation.build(first, last)
+    say(f"backfill of {scale.backfill_days} dates: SQL {cost.models:.2f} s, dbt {cost.seconds:.2f} s")
+    passes = []
+    with installation.read() as connection:
+        for day in (first, last):
+            peer, as_of = Peer(connection, workload, Raw.parquet(workload, installation.files, day)), workload.date(day)
+            running = [trial for trial in workload.trials if trial.first_day <= day]
+            began = time.perf_counter()
+            peer.quantiles(running, as_of)
+            quantiles = time.perf_counter() - began
+            passes.append(quantiles + _timed(lambda: peer.moments(running, ADDITIVE, as_of), kept_moments(connection, as_of)))  # noqa: B023
+    yield faster("backfill_vs_peers", cost.models, sum(passes) / 2 * scale.backfill_days)
+
+
+def _repair(installation: Installation, scale: Scale, step: DayCost, say: Say) -> Iterator[Figure]:
+    """A partition that comes again, corrected: its replay, and whether all tables are then those of a rebuild."""
+    day = scale.last_day - scale.late_days
+    file = installation.workload.file(installation.files, "deliveries", day)
+    pq.write_table(_corrected(pq.read_table(file)), file, compression="zstd")
+    installation.load_day(day)
+    cost = installation.build(scale.last_day)
+    say(f"repair of a date {scale.late_days} days late: SQL {cost.models:.2f} s")
+    yield slower("repair_in_daily_steps", cost.models, step.build.models)
+    anew, rebuilding = rebuild(installation, scale.last_day)
+    found = differences(installation, anew)
+    if found:
+        raise PeersDiffer(f"after the repair these tables differ from a rebuild: {found}")
+    yield faster("repair_vs_rebuild", cost.models, rebuilding.models)
+
+
+def _corrected(rows: pa.Table) -> pa.Table:
+    """A day as it may come again: each hundredth row is gone, and each fiftieth was paid more."""
+    at = pa.array(range(rows.num_rows))
+    fee = pc.add(rows["fee_krw"], pc.cast(pc.equal(pc.bit_wise_and(at, 63), 0), pa.int64()))
+    place = rows.schema.get_field_index("fee_krw")
+    return rows.set_column(place, "fee_krw", fee).filter(pc.not_equal(pc.bit_wise_and(at, 127), 1))
+
+
+def median_seconds(work: Callable[[], object], *, runs: int) -> float:
+    """Of some runs of the same work."""
+    found = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - began)
+    return median(found)

@@ -1,0 +1,51 @@
+"""The same tables made anew from the raw rows, and whether any row of them is another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.installation import BuildCost, Installation
+
+_DATES = ("as_of_date", "business_date")
+
+
+def rebuild(installation: Installation, day: int) -> tuple[Path, BuildCost]:
+    """The warehouse of a copy that has the raw rows and no marts, built as of a day."""
+    anew = installation.copy(installation.folder.with_name(f"{installation.folder.name}-rebuilt"))
+    with duckdb.connect(str(anew.settings.warehouse_file)) as connection:
+        connection.execute("drop schema marts cascade")
+        connection.execute("update ops.changed_dates set transformed_at = null")
+        connection.execute("delete from ops.transform_runs")
+    return anew.settings.warehouse_file, anew.build(day)
+
+
+def differences(installation: Installation, anew: Path) -> dict[str, int]:
+    """By table of the marts how many rows only one of two warehouses has; tables without a difference are left out.
+
+    A warehouse built as of one date has no results as of earlier ones, so of tables with a date those of dates that both have count.
+    """
+    found = {}
+    with installation.read() as connection:
+        connection.execute(f"attach '{anew}' as anew (read_only)")
+        tables = connection.execute(
+            "select table_name from information_schema.tables where table_catalog = 'anew' and table_schema = 'marts' "
+            "and table_type = 'BASE TABLE' order by table_name"
+        ).fetchall()
+        for (table,) in tables:
+            columns = [name for (name,) in connection.execute(f"select column_name from (describe anew.marts.{table})").fetchall()]
+            listed = ", ".join(columns)
+            condition = " and ".join(
+                f"{column} in (select {column} from {side}.marts.{table})"
+                for column in _DATES
+                if column in columns
+                for side in ("anew", "warehouse")
+            )
+            here, there = (f"(select {listed} from {side}.marts.{table} where {condition or 'true'})" for side in ("warehouse", "anew"))
+            ((rows,),) = connection.execute(
+                f"select (select count(*) from ({here} except all {there})) + (select count(*) from ({there} except all {here}))"
+            ).fetchall()
+            if rows:
+                found[table] = rows
+    return found

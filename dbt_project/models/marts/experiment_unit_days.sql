@@ -1,0 +1,41 @@
+{{ config(materialized='view', bind=false) }}
+{%- set measures = registered_measures() %}
+with
+
+experiments as (
+    select * from {{ ref('stg_experiments') }}
+),
+
+units as (
+    select * from {{ ref('experiment_units') }}
+    where not is_excluded
+),
+
+unit_days as (
+    select * from {{ ref('unit_days') }}
+),
+
+final as (
+    select
+        units.experiment_id,
+        units.variant,
+        units.unit_id,
+        cast({{ dbt.datediff('units.exposure_date', 'unit_days.business_date', 'day') }} as integer) as day_since_exposure,
+        unit_days.business_date,
+        {% for measure in measures %}
+        unit_days.{{ measure.name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from units
+    inner join experiments
+        on units.experiment_id = experiments.experiment_id
+    -- The day of the exposure is left out, as it is not a whole one.
+    inner join unit_days
+        on
+            units.unit_type = unit_days.unit_type
+            and units.unit_id = unit_days.unit_id
+            and units.exposure_date < unit_days.business_date
+            and experiments.end_date >= unit_days.business_date
+            and (units.contamination_date is null or units.contamination_date > unit_days.business_date)
+)
+
+select * from final

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from datetime import date
 
 import duckdb
-import ibis
 import tea_tasting as tt
 from cluster_experiments import DeltaMethodAnalysis
 
@@ -76,9 +75,9 @@ def _by_tea_tasting(connection: duckdb.DuckDBPyConnection, registry: Registry) -
             for metric in ADDITIVE
         }
     )
-    table = ibis.duckdb.from_connection(connection).table("unit_values")
     for plan in registry.plans:
-        experiment.analyze(table.filter(table.experiment_id == plan.experiment_id), control=plan.control.name, all_variants=True)
+        rows = connection.sql("select * from unit_values where experiment_id = ?", params=[plan.experiment_id])
+        experiment.analyze(rows, control=plan.control.name, all_variants=True)
 
 
 def _by_cluster_experiments(connection: duckdb.DuckDBPyConnection, registry: Registry) -> None:

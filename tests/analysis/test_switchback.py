@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-
 import numpy as np
 import pytest
 
-from analysis.switchback_plans import DESIGN, START, a_switchback
+from analysis.switchback_plans import ARMS, CANCELLED, DESIGN, ORDERS, SECONDS, START, a_switchback_scorecard
 from splitmile import stats
-from splitmile.analysis.switchback import ExposureCounts, WindowSums, compute_switchback
-from splitmile.registry import Plan
+from splitmile.analysis.switchback import ExposureCounts
 from splitmile.results.codec import from_json, to_json
 from splitmile.results.scorecards import Decision, ReasonCode, Scorecard
 from splitmile.results.sentences import say
-from splitmile.settings import Trust
-
-END = date(2026, 3, 3)
-ARMS = DESIGN.draw()
-RNG = np.random.default_rng(5)
-ORDERS = RNG.poisson(40, DESIGN.shape).astype(float)
-SECONDS = np.rint(ORDERS * (2400 - 240.0 * ARMS + RNG.normal(0, 20, DESIGN.shape)))
-CANCELLED = np.zeros(DESIGN.shape)
-CANCELLED[:, ::3] = 2.0
-
-
-def _scorecard(
-    plan: Plan | None = None, as_of: date = END, exposures: ExposureCounts | None = None, seconds: np.ndarray = SECONDS
-) -> Scorecard:
-    measures = {"delivery_seconds": seconds, "delivered_orders": ORDERS, "orders": ORDERS, "cancelled_orders": CANCELLED}
-    over_before = datetime(2026, 3, as_of.day, 20, tzinfo=UTC)
-    sums = WindowSums(measures, burn_in_orders=7)
-    return compute_switchback(plan or a_switchback(), as_of, over_before, sums, exposures or ExposureCounts(36), Trust(), "r")
 
 
 def test_effects_are_those_of_the_statistics_on_the_windows() -> None:
-    card = _scorecard()
+    card = a_switchback_scorecard()
     ratio = stats.SwitchbackWindows.from_sums(ARMS, SECONDS, ORDERS)
     wanted = stats.switchback_regression(ratio, hour=DESIGN.hours(), cluster=DESIGN.independent_units())
     delivery_time, orders, p90, cancelled = card.effects
@@ -71,7 +50,7 @@ def test_effects_are_those_of_the_statistics_on_the_windows() -> None:
 
 
 def test_a_window_counts_once_it_is_over_and_running_experiments_are_read_by_their_confidence_sequence() -> None:
-    card = _scorecard(as_of=START)
+    card = a_switchback_scorecard(as_of=START)
     effect = card.effects[0]
     assert effect.n_control + effect.n_treatment == 3 * 8
     assert sum(variant.units for variant in card.variants) == 3 * 8
@@ -92,13 +71,13 @@ def test_a_window_counts_once_it_is_over_and_running_experiments_are_read_by_the
 
 
 def test_the_verdict_follows_the_primary_metric_and_the_schedule() -> None:
-    assert _scorecard().verdict.decision is Decision.ship
-    harmed = _scorecard(seconds=SECONDS * np.where(ARMS == 1, 1.3, 1.0))
+    assert a_switchback_scorecard().verdict.decision is Decision.ship
+    harmed = a_switchback_scorecard(seconds=SECONDS * np.where(ARMS == 1, 1.3, 1.0))
     assert (harmed.verdict.decision, harmed.verdict.reasons[0].code) == (Decision.harmful, ReasonCode.primary_worse)
-    assert _scorecard(seconds=np.zeros(DESIGN.shape)).verdict.decision is Decision.keep_running
+    assert a_switchback_scorecard(seconds=np.zeros(DESIGN.shape)).verdict.decision is Decision.keep_running
     # Two of a hundred are accepted; those outside of the schedule are of no variant of it.
-    assert _scorecard(exposures=ExposureCounts(150, 2, 50)).verdict.decision is Decision.ship
-    broken = _scorecard(exposures=ExposureCounts(150, 3, 50))
+    assert a_switchback_scorecard(exposures=ExposureCounts(150, 2, 50)).verdict.decision is Decision.ship
+    broken = a_switchback_scorecard(exposures=ExposureCounts(150, 3, 50))
     assert (broken.verdict.decision, broken.verdict.reasons[0].code) == (Decision.invalid, ReasonCode.schedule_broken)
     sentence = say(broken.verdict.reasons[0], broken)
     assert "3 exposures (3 %)" in sentence

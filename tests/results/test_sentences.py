@@ -11,6 +11,7 @@ import pytest
 from splitmile.results.comparisons import Effect, Estimate, Interval, SequentialEstimate
 from splitmile.results.scorecards import Contamination, Decision, Reason, ReasonCode, SampleRatio, Scorecard, VariantCount, Verdict
 from splitmile.results.sentences import decision_words, say
+from splitmile.results.switchbacks import ScheduleCheck, SwitchbackChecks
 from splitmile.settings import Language
 
 EFFECT = Effect(
@@ -56,11 +57,21 @@ SCORECARD = Scorecard(
     # A segment's effect comes first: only the one over all units may be quoted.
     effects=(replace(EFFECT, segment="zone_a", label="Of a segment"), EFFECT),
     verdict=Verdict(Decision.ship, ()),
+    switchback=SwitchbackChecks(
+        zones=30,
+        windows=336,
+        window_minutes=120,
+        burn_in_minutes=20,
+        burn_in_orders=9,
+        schedule=ScheduleCheck(1100, 100, 45, 0.045, is_broken=True, limit=0.02),
+        order=1,
+    ),
 )
 
 SENTENCES = {
     ReasonCode.sample_ratio_mismatch: "current 1,200 (60 % instead of 50 %), ranked 800 (no share instead of 50 %)",
     ReasonCode.contamination: "1,234 units (6.17 %) met more than one variant; the limit is 1 %.",
+    ReasonCode.schedule_broken: "45 exposures (4.5 %) met another variant than the schedule gives their zone at that time; the limit is 2 %.",
     ReasonCode.no_units: "No unit has been exposed yet.",
     ReasonCode.guardrail_harmed: "Delivery time in ranked got worse by more than the accepted 5 %: -2.44 %",
     ReasonCode.guardrail_unproven: "is not shown to be safe, a loss beyond the accepted 5 % is not ruled out: -2.44 %",

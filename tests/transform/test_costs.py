@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
 
 import pytest
 
-from redshift_target import ENGINES
 from splitmile.settings import Settings
 from splitmile.transform import dbt
 from splitmile.transform.costs import DBT, CostCollector, ModelCost, cost_table, record
@@ -86,15 +84,18 @@ def test_what_a_run_took_is_kept_and_shown(settings: Settings) -> None:
         ModelCost(DBT, "session", "success", 3.0, 0.5, 7, None, None, None, None),
     ]
     with open_warehouse(settings) as warehouse:
-        record(warehouse, "run", date(2026, 3, 2), costs, datetime(2026, 3, 3, 6))
+        record(warehouse, "run", date(2026, 3, 2), costs, datetime.combine(date(2026, 3, 3), time(6)))
         kept = warehouse.fetch("select * from ops.model_costs order by seconds desc")
     assert [row["model"] for row in kept] == [DBT, "unique_grain", "unit_days", "calendar"]
     assert (kept[1]["rows_read"], kept[1]["peak_memory_bytes"], kept[2]["rows_read"]) == (None, None, 99000)
     # A figure that is unknown is empty, and sums leave it out.
-    assert cost_table(costs) == """\
+    assert (
+        cost_table(costs)
+        == """\
 model         type     status   seconds    sql  statements  rows written  rows read  MB read  peak MB
 unique_grain  test     pass       1.500  1.250           1
 unit_days     model    success    0.250  0.200           5        12,345     99,000      2.5      4.0
 calendar      model    success    0.125  0.100           2            10                          5.0
 all of these                      1.875  1.550           8        12,355     99,000      2.5      5.0
 dbt           session  success    3.000  0.500           7"""
+    )

@@ -72,6 +72,8 @@ def trends(plan: Plan, pairs: Sequence[Pair], days: int, units: pd.DataFrame) ->
     for metric, own, daily, found in made:
         slopes = intervals(found.slope.interval(plan.alpha))
         by_day = [intervals(effects.interval(plan.alpha)) for effects in found.by_day]
+        middle = np.mean([effects.estimate for effects in found.by_day], axis=0)
+        reach = found.slope.estimate * (days - 1) / 2
         for row, arm in enumerate(own):
             p_value_adjusted = next(adjusted)
             results.append(
@@ -86,6 +88,8 @@ def trends(plan: Plan, pairs: Sequence[Pair], days: int, units: pd.DataFrame) ->
                     ),
                     slope=number(found.slope.estimate[row]),
                     slope_interval=slopes[row],
+                    first=number(middle[row] - reach[row]),
+                    last=number(middle[row] + reach[row]),
                     p_value=number(found.slope.p_value()[row]),
                     p_value_adjusted=p_value_adjusted,
                     is_trend=p_value_adjusted is not None and p_value_adjusted < plan.alpha,

@@ -6,7 +6,7 @@ They are made for a person to paste, so they have literals in the place of param
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from itertools import combinations_with_replacement
 
 from splitmile.registry.plan import Metric, MetricKind, Plan
@@ -14,7 +14,7 @@ from splitmile.registry.plan import Metric, MetricKind, Plan
 PARTS = ("numerator", "denominator", "covariate_numerator", "covariate_denominator")
 
 
-def literal(value: str | date) -> str:
+def _literal(value: str | date) -> str:
     """A value as SQL."""
     if isinstance(value, date):
         return f"date '{value}'"
@@ -34,8 +34,13 @@ def moments_query(plan: Plan, metric: Metric, as_of: date, expressions: Mapping[
     sums = [f"sum({_wide(part)}) as sum_{part}" for part in PARTS]
     for left, right in combinations_with_replacement(PARTS, 2):
         sums.append(f"sum({_wide(left)} * {_wide(right)}) as sum_{_product(left, right)}")
-    select = ",\n    ".join(["variant", "count(*) as units", *sums])
-    return f"with {unit_values(plan, metric, as_of, expressions, source)}\nselect\n    {select}\nfrom unit_values\ngroup by variant\norder by variant"
+    shown = ",\n    ".join(["variant", "count(*) as units", *sums])
+    return f"""with {_unit_values(plan, metric, as_of, expressions, source)}
+select
+    {shown}
+from unit_values
+group by variant
+order by variant"""
 
 
 def quantile_query(plan: Plan, metric: Metric, as_of: date, expressions: Mapping[str, str]) -> str:
@@ -65,7 +70,7 @@ group by variant
 order by variant"""
 
 
-def unit_values(plan: Plan, metric: Metric, as_of: date, expressions: Mapping[str, str], source: str) -> str:
+def _unit_values(plan: Plan, metric: Metric, as_of: date, expressions: Mapping[str, str], source: str) -> str:
     """The CTEs up to `unit_values`: a row a unit with its variant and the four parts of the metric."""
     measures = list(dict.fromkeys(name for name in (metric.numerator, metric.denominator) if name))
     if source == "unit_days":
@@ -105,10 +110,10 @@ def _units(plan: Plan, metric: Metric, as_of: date, bases: tuple[str, ...] | lis
         {columns}
     from marts.experiment_units
     where
-        experiment_id = {literal(plan.experiment_id)}
+        experiment_id = {_literal(plan.experiment_id)}
         and not is_excluded
-        and exposure_date <= {literal(as_of)} - {complete_from(metric)}
-        and (contamination_date is null or contamination_date > {literal(as_of)})
+        and exposure_date <= {_literal(as_of)} - {complete_from(metric)}
+        and (contamination_date is null or contamination_date > {_literal(as_of)})
 )"""
 
 
@@ -127,8 +132,8 @@ def _from_unit_days(plan: Plan, metric: Metric, as_of: date, measures: list[str]
         columns.append(f"coalesce({total}, 0){base} as {measure}")
     join = (
         "left join marts.unit_days as days\n        on\n"
-        f"            days.unit_type = {literal(plan.unit_type)}\n            and days.unit_id = units.unit_id\n"
-        f"            and days.business_date <= {literal(as_of)}"
+        f"            days.unit_type = {_literal(plan.unit_type)}\n            and days.unit_id = units.unit_id\n"
+        f"            and days.business_date <= {_literal(as_of)}"
     )
     return columns + _covariates(metric, {measure: f"days.{measure}" for measure in measures}, "days"), join
 
@@ -136,9 +141,11 @@ def _from_unit_days(plan: Plan, metric: Metric, as_of: date, measures: list[str]
 def _from_deliveries(plan: Plan, metric: Metric, as_of: date, expressions: Mapping[str, str]) -> tuple[list[str], str]:
     counted = [_counted_deliveries(metric, as_of)]
     columns = [f"coalesce(sum({_only(counted, expression)}), 0) as {measure}" for measure, expression in expressions.items()]
+    earliest = plan.start_date - timedelta(days=metric.covariate_days or 0)
     join = (
         "left join intermediate.int_deliveries_timed as deliveries\n        on\n"
-        f"            deliveries.{plan.unit_type}_id = units.unit_id\n            and deliveries.business_date <= {literal(as_of)}"
+        f"            deliveries.{plan.unit_type}_id = units.unit_id\n"
+        f"            and deliveries.business_date between {_literal(earliest)} and {_literal(as_of)}"
     )
     return columns + _covariates(metric, expressions, "deliveries"), join
 
@@ -146,7 +153,7 @@ def _from_deliveries(plan: Plan, metric: Metric, as_of: date, expressions: Mappi
 def _counted_deliveries(metric: Metric, as_of: date) -> str:
     first, last = _days(metric)
     begin = f"deliveries.business_date >= units.exposure_date + {first}" if first > 0 else "deliveries.ordered_at >= units.first_exposed_at"
-    end = f"deliveries.business_date <= {literal(as_of) if last is None else f'units.exposure_date + {last}'}"
+    end = f"deliveries.business_date <= {_literal(as_of) if last is None else f'units.exposure_date + {last}'}"
     return f"{begin} and {end}"
 
 

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from splitmile.cli.explaining import commands as explaining_commands
 from splitmile.cli.pipeline import commands as pipeline_commands
 from splitmile.cli.statistics import commands as statistics_commands
 from splitmile.cli.switchbacks import commands as switchback_commands
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(pipeline_commands)
+app.add_typer(explaining_commands)
 app.add_typer(statistics_commands)
 app.add_typer(switchback_commands, name="switchback", help="Experiments that switch zones between variants over time.")
 

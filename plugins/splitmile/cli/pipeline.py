@@ -47,7 +47,7 @@ class Format(StrEnum):
 Experiments = Annotated[Path | None, typer.Option("--experiments", help="Folder of experiment files instead of the configured one.")]
 Metrics = Annotated[Path | None, typer.Option("--metrics", help="Folder of dbt metrics instead of the configured one.")]
 State = Annotated[Path | None, typer.Option("--state", help="Folder of everything that is made, instead of the configured one.")]
-_DATE = ["%Y-%m-%d"]
+DATE_FORMATS = ["%Y-%m-%d"]
 
 
 @commands.command()
@@ -61,7 +61,7 @@ def demo(
     from splitmile.publish.console import print_digest
 
     started = time.monotonic()
-    settings = _settings(state=state)
+    settings = settings_of(state=state)
     source = _demo_feed(feed)
     own_state = settings.state if feed is FeedChoice.city or state else settings.state / feed.value
     settings = settings.model_copy(
@@ -90,7 +90,7 @@ def validate(experiments: Experiments = None, metrics: Metrics = None) -> None:
     """Check every experiment file; prints file:line and the remedy of each problem, and ends with 1 if there is one."""
     from splitmile.transform import read_registry
 
-    settings = _settings(experiments, metrics)
+    settings = settings_of(experiments, metrics)
     registry = read_registry(settings)
     for problem in registry.problems:
         typer.echo(str(problem))
@@ -105,31 +105,31 @@ def validate(experiments: Experiments = None, metrics: Metrics = None) -> None:
 
 @commands.command()
 def run(
-    business_date: Annotated[datetime, typer.Option("--date", formats=_DATE, help="The business date.")],
+    business_date: Annotated[datetime, typer.Option("--date", formats=DATE_FORMATS, help="The business date.")],
     experiments: Experiments = None,
     metrics: Metrics = None,
     state: State = None,
 ) -> None:
     """Run both DAGs for one business date: load what changed, then gate, build, gate, analyse, publish."""
-    _run(_settings(experiments, metrics, state), business_date.date(), business_date.date())
+    _run(settings_of(experiments, metrics, state), business_date.date(), business_date.date())
 
 
 @commands.command()
 def backfill(
-    first: Annotated[datetime, typer.Option("--from", formats=_DATE, help="The first business date.")],
-    last: Annotated[datetime, typer.Option("--to", formats=_DATE, help="The last business date, included.")],
+    first: Annotated[datetime, typer.Option("--from", formats=DATE_FORMATS, help="The first business date.")],
+    last: Annotated[datetime, typer.Option("--to", formats=DATE_FORMATS, help="The last business date, included.")],
     experiments: Experiments = None,
     metrics: Metrics = None,
     state: State = None,
 ) -> None:
     """Run both DAGs for each business date of a range, oldest first."""
-    _run(_settings(experiments, metrics, state), first.date(), last.date())
+    _run(settings_of(experiments, metrics, state), first.date(), last.date())
 
 
 @commands.command()
 def results(
     experiment: Annotated[str, typer.Argument(help="Id of the experiment.")],
-    as_of: Annotated[datetime | None, typer.Option(formats=_DATE, help="As of this business date; the latest if left out.")] = None,
+    as_of: Annotated[datetime | None, typer.Option(formats=DATE_FORMATS, help="As of this business date; the latest if left out.")] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
     state: State = None,
 ) -> None:
@@ -140,7 +140,7 @@ def results(
     from splitmile.results.codec import to_json
     from splitmile.results.rows import flat_rows
 
-    settings = _settings(state=state)
+    settings = settings_of(state=state)
     with open_warehouse(settings, "results") as warehouse:
         scorecard = kept_scorecard(warehouse, experiment, as_of.date() if as_of else None)
     if form is Format.json:
@@ -156,7 +156,7 @@ def results(
 
 @commands.command()
 def report(
-    as_of: Annotated[datetime | None, typer.Option(formats=_DATE, help="As of this business date; the latest if left out.")] = None,
+    as_of: Annotated[datetime | None, typer.Option(formats=DATE_FORMATS, help="As of this business date; the latest if left out.")] = None,
     experiments: Experiments = None,
     metrics: Metrics = None,
     state: State = None,
@@ -168,7 +168,7 @@ def report(
     from splitmile.publish import write_pages, write_preview
     from splitmile.publish.console import print_digest
 
-    settings = _settings(experiments, metrics, state)
+    settings = settings_of(experiments, metrics, state)
     with open_warehouse(settings, "report") as warehouse:
         newest = latest_as_of_date(warehouse)
         business_date = as_of.date() if as_of else newest
@@ -203,7 +203,7 @@ def up(state: State = None) -> None:
     """Start S3 and Airflow in the background, on this machine only."""
     from splitmile.orchestration.standalone import start_standalone
 
-    services = start_standalone(_settings(state=state))
+    services = start_standalone(settings_of(state=state))
     typer.echo(f"Airflow  {services.airflow_url}\nS3       {services.s3_url}\nLog      {services.log_file}\nEnd it with `splitmile down`.")
 
 
@@ -212,10 +212,11 @@ def down(state: State = None) -> None:
     """End what `splitmile up` started."""
     from splitmile.orchestration.standalone import stop_standalone
 
-    typer.echo("Airflow and S3 have ended." if stop_standalone(_settings(state=state)) else "Nothing was running.")
+    typer.echo("Airflow and S3 have ended." if stop_standalone(settings_of(state=state)) else "Nothing was running.")
 
 
-def _settings(experiments: Path | None = None, metrics: Path | None = None, state: Path | None = None) -> Settings:
+def settings_of(experiments: Path | None = None, metrics: Path | None = None, state: Path | None = None) -> Settings:
+    """The settings, with the folders that the command line names."""
     given = {"experiments_dir": experiments, "metrics_dir": metrics, "state_dir": state}
     return load_settings().model_copy(update={key: path.absolute() for key, path in given.items() if path is not None})
 

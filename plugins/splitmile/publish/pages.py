@@ -15,7 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from splitmile.errors import PublishFailed
-from splitmile.publish import charts, figures, rows, story
+from splitmile.publish import breakdowns, charts, figures, rows, story
+from splitmile.publish.remarks import remarks
 from splitmile.results.catalogue import Catalogue
 from splitmile.results.comparisons import Effect, Interval
 from splitmile.results.digests import Digest, ExperimentNews
@@ -139,11 +140,12 @@ def scorecard_html(news: ExperimentNews, digest: Digest) -> str:
         digest=digest,
         card=card,
         story=story.tell(news, language),
-        reasons=(*story.reasons(card, language), *(story.interactions(card, language) if is_valid else ())),
+        reasons=(*story.reasons(card, language), *(remarks(card, language) if is_valid else ())),
         is_valid=is_valid,
         axis=axis,
-        rows=[row for row in shown_rows if row.effect.segment == "all"],
-        segment_rows=[row for row in shown_rows if row.effect.segment != "all"],
+        rows=shown_rows,
+        segments=breakdowns.segment_tables(card, language) if is_valid else (),
+        by_day=breakdowns.day_tables(card, language) if is_valid else (),
         views=views,
         view_columns=[name for name in _VIEW_COLUMNS if any(getattr(view, name) for view in views)],
         outlook=rows.outlook_rows(card) if is_valid else (),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from splitmile.publish import figures
+from splitmile.publish.remarks import remarks
 from splitmile.results.catalogue import Catalogue
 from splitmile.results.comparisons import Effect
 from splitmile.results.digests import Digest, ExperimentNews, Restatement
@@ -210,21 +211,6 @@ def to_go(planned: Outlook, card: Scorecard, language: Language = "en") -> str:
     return words.count("outlook.days", planned.days_to_go, effect=effect)
 
 
-def interactions(card: Scorecard, language: Language = "en") -> tuple[str, ...]:
-    """The effects that depend on another experiment, in words."""
-    effects = {(effect.metric, effect.treatment): effect for effect in primary_effects(card)}
-    return tuple(
-        Catalogue(language)(
-            "interaction",
-            effect=label(effects[found.metric, found.treatment], language),
-            other=found.other_experiment,
-            treatment=found.other_treatment,
-            difference=figures.change(found.difference, found.interval, effects[found.metric, found.treatment].display_unit, language),
-        )
-        for found in card.interactions
-    )
-
-
 def days(card: Scorecard) -> tuple[int, int]:
     """Days run, at most the planned ones, and days planned."""
     planned = (card.end_date - card.start_date).days + 1
@@ -280,7 +266,7 @@ def _guarded(effect: Effect, words: Catalogue) -> str:
 def _concerns(card: Scorecard, language: Language) -> tuple[str, ...]:
     if card.verdict.decision is not Decision.invalid:
         told = [r for r in card.verdict.reasons if r.code in _HARM and not _is_shown(r, card)]
-        return (*(figures.typographic(say(r, card, language)) for r in told), *interactions(card, language))
+        return (*(figures.typographic(say(r, card, language)) for r in told), *remarks(card, language))
     sentences = tuple(figures.typographic(say(r, card, language)) for r in card.verdict.reasons if r.code in _TRUST)
     return sentences or (Catalogue(language)("reason.unknown"),)
 

@@ -86,6 +86,7 @@ class EffectByDay:
         days: In order, without a gap.
         slope: Change of the absolute effect a day; `None` where there is no trend to be told.
         slope_interval: Fixed-horizon, at the experiment's level.
+        first, last: The effect on the first and on the last of these days by the straight line; `None` where there is no slope.
         p_value: Of "the effect is the same on every day".
         p_value_adjusted: Holm over primary metrics × treatments, times the planned looks.
         is_trend: It is below the experiment's level.
@@ -98,6 +99,13 @@ class EffectByDay:
     days: tuple[DayEffect, ...]
     slope: float | None
     slope_interval: Interval | None
+    first: float | None
+    last: float | None
     p_value: float | None
     p_value_adjusted: float | None
     is_trend: bool
+
+    @property
+    def fades(self) -> bool:
+        """By the straight line the effect is smaller on the last day than on the first."""
+        return self.first is not None and self.last is not None and abs(self.last) < abs(self.first)

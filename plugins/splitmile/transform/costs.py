@@ -161,7 +161,9 @@ def cost_table(costs: Sequence[ModelCost]) -> str:
     own = [cost for cost in costs if cost.model == DBT]
     rows = [_HEADINGS, *map(_cells, nodes), _cells(_total(nodes)), *map(_cells, own)]
     widths = [max(len(row[at]) for row in rows) for at in range(len(_HEADINGS))]
-    lines = ["  ".join(cell.ljust(w) if at < _TEXTS else cell.rjust(w) for at, (cell, w) in enumerate(zip(r, widths, strict=True))) for r in rows]
+    lines = [
+        "  ".join(cell.ljust(w) if at < _TEXTS else cell.rjust(w) for at, (cell, w) in enumerate(zip(r, widths, strict=True))) for r in rows
+    ]
     return "\n".join(line.rstrip() for line in lines)
 
 

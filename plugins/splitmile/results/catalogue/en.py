@@ -58,6 +58,12 @@ SENTENCES = {
     "why.no_variation": "no variation in either variant, so no test is possible",
     "why.all_zero": "the treatment is zero for every unit, so its share of the control has no standard error",
     "why.zero_in_control": "zero lies within the control's {level} % confidence interval",
+    "why.no_window": "no window has an outcome",
+    "why.no_contrast": "treatment does not vary within zones and hours of the day",
+    "why.few_clusters": "fewer than two clusters",
+    "why.one_cluster": "one cluster alone carries the effect, so its standard error is unknown",
+    "why.no_spread": "no variation, so no test is possible",
+    "why.not_by_window": "quantiles, capped metrics and those with days since exposure are not estimated by window",
     "why.not_enough_units": "not enough units",
     "why.undefined": "undefined",
     # Planning.
@@ -211,6 +217,29 @@ SENTENCES = {
     "page.ratio": "Sample ratio",
     "page.ratio_holds": "Sample ratio holds",
     "page.ratio_broken": "Sample ratio does not hold",
+    "page.schedule": "Schedule",
+    "page.schedule_kept": "The schedule was kept",
+    "page.schedule_broken": "The schedule was not kept",
+    "page.schedule_note": (
+        "{violations} of {exposures} exposures met another variant than scheduled, {outside} are outside of the schedule; the "
+        "limit is {limit}."
+    ),
+    "page.windows": "Windows",
+    "page.windows_note": (
+        "{zones} zones with {windows} planned windows of {minutes} minutes each; {burn_in} minutes after every switch, and "
+        "{orders} orders in them, are left out."
+    ),
+    "page.by_design": "By the design of the schedule",
+    "page.by_design_method": "Method",
+    "page.by_design_effect": "Relative effect",
+    "page.by_design_redrawn": "p by redrawing",
+    "page.by_design_carryover": "p of carry-over",
+    "page.by_design_regression": "regression",
+    "page.by_design_note": (
+        "Hájek and Horvitz–Thompson allow for windows of carry-over: {order}. The regression allows for none; a small p of "
+        "carry-over says that it should have. By redrawing: how often another schedule that could have been drawn has so large "
+        "an effect by chance."
+    ),
     "page.one_variant": "One variant each",
     "page.clean": "Each met one variant",
     "page.contaminated": "Too many met several variants",
@@ -311,6 +340,10 @@ SENTENCES = {
     "page.method.families": (
         "Adjusted p: Holm over primary metrics and treatments, Benjamini–Hochberg over secondary ones. "
         "Guardrails are tested one by one, one-sided against their margin."
+    ),
+    "page.method.switchback": (
+        "Switchback: regression over {units} with effects of zone and hour of the day; standard errors with degrees of freedom "
+        "for few clusters (CR2), clustered by what the schedule drew at once. Its anytime-valid interval counts these clusters."
     ),
     "page.method.ratio": (
         "Sample ratio: all exposed {units} against the planned shares, by a sequential multinomial test of the daily counts while the "

@@ -58,6 +58,12 @@ SENTENCES = {
     "why.no_variation": "두 그룹 모두 값이 전혀 달라지지 않아 검정할 수 없음",
     "why.all_zero": "실험군의 모든 값이 0이어서 대조군 대비 비율의 오차를 구할 수 없음",
     "why.zero_in_control": "대조군의 {level} % 신뢰구간에 0이 포함됨",
+    "why.no_window": "결과가 있는 시간대가 없음",
+    "why.no_contrast": "구역과 시각 안에서 그룹이 달라지지 않음",
+    "why.few_clusters": "군집이 둘보다 적음",
+    "why.one_cluster": "효과가 군집 하나에만 달려 있어 오차를 알 수 없음",
+    "why.no_spread": "값이 전혀 달라지지 않아 검정할 수 없음",
+    "why.not_by_window": "분위수, 상한이 있는 지표, 노출 후 일수를 정한 지표는 시간대별로 추정하지 않음",
     "why.not_enough_units": "대상이 부족함",
     "why.undefined": "정의되지 않음",
     # Planning.
@@ -188,6 +194,28 @@ SENTENCES = {
     "page.ratio": "배정 비율",
     "page.ratio_holds": "배정 비율이 계획과 맞습니다",
     "page.ratio_broken": "배정 비율이 계획과 다릅니다",
+    "page.schedule": "일정",
+    "page.schedule_kept": "일정이 지켜졌습니다",
+    "page.schedule_broken": "일정이 지켜지지 않았습니다",
+    "page.schedule_note": (
+        "노출 {exposures}건 중 {violations}건이 일정과 다른 그룹이고 {outside}건은 일정 밖입니다. 허용 한도는 {limit}입니다."
+    ),
+    "page.windows": "시간대",
+    "page.windows_note": (
+        "구역 {zones}곳, 구역마다 {minutes}분 길이의 계획된 시간대 {windows}개. 전환 후 {burn_in}분과 그 사이의 주문 "
+        "{orders}건은 제외합니다."
+    ),
+    "page.by_design": "일정의 설계에 따른 결과",
+    "page.by_design_method": "방법",
+    "page.by_design_effect": "상대 효과",
+    "page.by_design_redrawn": "일정 재추첨 p값",
+    "page.by_design_carryover": "이월 효과 p값",
+    "page.by_design_regression": "회귀",
+    "page.by_design_note": (
+        "Hájek과 Horvitz–Thompson은 앞선 시간대 {order}개까지의 이월 효과를 허용합니다. 회귀는 허용하지 않으므로 이월 효과 "
+        "p값이 작으면 회귀를 그대로 믿을 수 없습니다. 일정 재추첨은 다른 일정이 뽑혔더라도 이만큼 큰 효과가 우연히 나올 "
+        "비율입니다."
+    ),
     "page.one_variant": "대상마다 한 그룹",
     "page.clean": "대상마다 한 그룹에만 노출되었습니다",
     "page.contaminated": "여러 그룹에 노출된 대상이 너무 많습니다",
@@ -286,6 +314,10 @@ SENTENCES = {
     "page.method.families": (
         "보정 p: 주요 지표와 실험군에는 Holm, 보조 지표에는 Benjamini–Hochberg 방법을 씁니다. "
         "가드레일은 허용 한도에 대해 하나씩 단측으로 검정합니다."
+    ),
+    "page.method.switchback": (
+        "전환 실험: {units} 단위의 회귀로 구역과 시각의 영향을 뺍니다. 표준오차와 자유도는 적은 수의 군집에 맞추고(CR2), 군집은 "
+        "일정에서 한 번에 뽑은 단위입니다. 언제나 유효한 구간은 이 군집의 수를 기준으로 합니다."
     ),
     "page.method.ratio": (
         "배정 비율: 노출된 모든 {units} 수를 계획한 비율과 비교합니다. 실험 중에는 일별 대상 수의 순차 다항 검정을, 계획한 기간이 끝나면 "

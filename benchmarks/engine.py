@@ -122,7 +122,7 @@ def _backfill(installation: Installation, scale: Scale, say: Say) -> Iterator[Fi
     """A range of as-of dates in one pass, beside as many passes of the peers' from Parquet, of which the first and the last are run."""
     workload, last = scale.workload, scale.last_day
     first = last - scale.backfill_days + 1
-    cost = installation.build(first, last)
+    cost = installation.build(last, first)
     say(f"backfill of {scale.backfill_days} dates: SQL {cost.models:.2f} s, dbt {cost.seconds:.2f} s")
     passes = []
     with installation.read() as connection:

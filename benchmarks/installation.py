@@ -120,12 +120,12 @@ class Installation:
                 ingest.load_partition(self.store, warehouse, self.settings, partition)
         return time.perf_counter() - began
 
-    def build(self, first_day: int, last_day: int | None = None) -> BuildCost:
-        """The real transform as of one day, or of each day of a range."""
-        until = {} if last_day is None else {"last_date": self.workload.date(last_day)}
+    def build(self, day: int, first_day: int | None = None) -> BuildCost:
+        """The real transform as of one day, or of each day of a range that ends with it."""
+        first_date = None if first_day is None else self.workload.date(first_day)
         with collected_sql() as sql:
             began = time.perf_counter()
-            transform.build_marts(self.settings, self.workload.date(first_day), **until)
+            transform.build_marts(self.settings, self.workload.date(day), first_date=first_date)
             seconds = time.perf_counter() - began
         return BuildCost(seconds, dict(sql))
 

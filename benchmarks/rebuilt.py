@@ -17,7 +17,8 @@ def rebuild(installation: Installation, day: int) -> tuple[Path, BuildCost]:
     with duckdb.connect(str(anew.settings.warehouse_file)) as connection:
         connection.execute("drop schema marts cascade")
         connection.execute("update ops.changed_dates set transformed_at = null")
-        connection.execute("delete from ops.transform_runs")
+        for table in ("transform_runs", "built_experiments"):
+            connection.execute(f"delete from ops.{table}")
     return anew.settings.warehouse_file, anew.build(day)
 
 

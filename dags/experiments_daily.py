@@ -3,7 +3,7 @@
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, PartitionedAssetTimetable, TriggerRule, chain
 
-from splitmile.orchestration.schedule import BUSINESS_DATE_PARAM, FEEDS, TAGS, TASK_DEFAULTS
+from splitmile.orchestration.schedule import DATE_PARAMS, FEEDS, TAGS, TASK_DEFAULTS
 from splitmile.orchestration.tasks import (
     analyze_experiment,
     build_marts,
@@ -23,7 +23,7 @@ One run a business date, started when **ingest_feeds** emits that date's partiti
 * **Run again at will**: every task gives the same rows for the same data.
 * **A gate that blocks** (`check_feeds`, `check_marts`) ends the run with an alarm; nothing is published.
 * **An experiment that cannot be analysed** fails its own `analyze_experiment`; the others are published, and the digest names it.
-* **By hand**: trigger with `business_date`.
+* **By hand**: trigger with `business_date`; with `first_date` as well, a whole range is made in one pass and its last date published.
 
 More in docs/operations.md.
 """
@@ -35,7 +35,7 @@ with DAG(
     schedule=PartitionedAssetTimetable(assets=FEEDS),
     catchup=False,
     max_active_runs=1,
-    params=BUSINESS_DATE_PARAM,
+    params=DATE_PARAMS,
     default_args=TASK_DEFAULTS,
     tags=[*TAGS, "experiments"],
 ):

@@ -18,7 +18,7 @@ partition of the asset `feeds`, which starts **experiments_daily** for that date
 * **Run again at will**: what is loaded already is not loaded again.
 * **A feed that does not come** fails nothing: what is there is loaded. A run by hand does not wait, unless `wait_hours` says so.
 * **A late or corrected file** needs nothing: the next run sees it, as long as its date is within the look-back. For an older one,
-  trigger this DAG with `business_date` set to that date.
+  trigger this DAG with `business_date` set to that date, and `first_date` for a range.
 * **A partition that is refused** fails its own `load_partition`; the rows loaded before stay, and the other dates go on.
 
 More in docs/operations.md.

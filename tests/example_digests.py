@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from datetime import date, timedelta
 
+from splitmile.results.breakdowns import DayEffect, EffectByDay, SegmentedEffect, SegmentEffect
 from splitmile.results.comparisons import BayesianView, CovariateAdjustment, Effect, Estimate, Interval, NonInferiority, SequentialEstimate
 from splitmile.results.digests import DataWarning, Digest, EffectCourse, EffectPoint, ExperimentNews, Restatement
 from splitmile.results.scorecards import (
@@ -42,7 +43,6 @@ def effect(
     minimum_effect: float | None = None,
     is_better: bool = False,
     is_worse: bool = False,
-    segment: str = "all",
     variance_removed: float | None = None,
     is_safe: bool = True,
 ) -> Effect:
@@ -67,7 +67,7 @@ def effect(
         role=role,
         direction=direction,
         display_unit=unit,
-        segment=segment,
+        segment="all",
         control=control,
         treatment=treatment,
         n_control=units,
@@ -133,7 +133,7 @@ def cancellations(
     )
 
 
-def revenue(*, treatment: str = "ranked", control: str = "current", segment: str = "all") -> Effect:
+def revenue(*, treatment: str = "ranked", control: str = "current") -> Effect:
     """A secondary metric."""
     return effect(
         "revenue_per_unit",
@@ -146,7 +146,49 @@ def revenue(*, treatment: str = "ranked", control: str = "current", segment: str
         direction="increase",
         treatment=treatment,
         control=control,
-        segment=segment,
+    )
+
+
+def by_vehicle(shown: Effect, changes: dict[str, float], p_value: float, *, more: int = 0, suppressed: int = 0) -> SegmentedEffect:
+    """An effect by vehicle, its relative size given for each."""
+    parts = []
+    for place, (vehicle, change) in enumerate(changes.items()):
+        spread = 0.012 + 0.004 * place
+        ends, level = (change - spread, change + spread), shown.control_value or 0.0
+        absolute = Interval(level * ends[0], level * ends[1])
+        parts.append(SegmentEffect(vehicle, 210 - 30 * place, 205 - 20 * place, level * change, absolute, change, Interval(*ends)))
+    return SegmentedEffect(
+        dimension="vehicle",
+        metric=shown.metric,
+        treatment=shown.treatment,
+        effects=tuple(parts),
+        more=more,
+        suppressed=suppressed,
+        least_units=100,
+        i_squared=0.7,
+        p_value=p_value / 4,
+        p_value_adjusted=p_value,
+        is_different=p_value < 0.05,
+    )
+
+
+def by_day(shown: Effect, first: float, last: float, p_value: float | None) -> EffectByDay:
+    """An effect that goes from one size to another over five days, in the metric's unit."""
+    slope = (last - first) / 4
+    estimates = [first + slope * place for place in range(5)]
+    return EffectByDay(
+        metric=shown.metric,
+        treatment=shown.treatment,
+        n_control=180,
+        n_treatment=176,
+        days=tuple(DayEffect(day, estimate, Interval(estimate - 20, estimate + 20)) for day, estimate in enumerate(estimates, start=1)),
+        slope=slope,
+        slope_interval=Interval(slope - 3, slope + 3),
+        first=first,
+        last=last,
+        p_value=None if p_value is None else p_value / 4,
+        p_value_adjusted=p_value,
+        is_trend=p_value is not None and p_value < 0.05,
     )
 
 
@@ -169,6 +211,8 @@ def scorecard(
     as_of: date = TODAY,
     slack_channel: str | None = None,
     planning: tuple[Outlook, ...] = (),
+    segments: tuple[SegmentedEffect, ...] = (),
+    days_since_exposure: tuple[EffectByDay, ...] = (),
 ) -> Scorecard:
     """A two-armed experiment; its units came over the first three days in equal parts, or on one where the split is broken."""
     total = sum(units)
@@ -195,6 +239,8 @@ def scorecard(
         effects=effects,
         verdict=Verdict(decision, reasons),
         planning=planning,
+        segments=segments,
+        by_day=days_since_exposure,
         slack_channel=slack_channel,
         revision="0f3c2a9d41b7e68c5d10",
     )
@@ -314,9 +360,15 @@ def ship() -> ExperimentNews:
         "Dispatch recommendation ranks couriers by predicted arrival",
         Decision.ship,
         (Reason(ReasonCode.primary_better, "delivery_time", "ranked"),),
-        (shown, revenue(), replace(revenue(segment="zone 7"), n_control=88, n_treatment=91), cancellations()),
+        (shown, revenue(), cancellations()),
+        segments=(by_vehicle(shown, {"bike": -0.031, "car": -0.002}, 0.012, suppressed=1),),
+        days_since_exposure=(by_day(shown, -62.0, -20.0, 0.008),),
     )
-    return news(card, Decision.keep_running)
+    counts = ((210, 205), (180, 185))
+    split_by_vehicle = tuple(
+        SegmentRatio(f"vehicle={name}", part, 0.8, 1.0, False) for name, part in zip(("bike", "car"), counts, strict=True)
+    )
+    return news(replace(card, srm=replace(card.srm, by_segment=split_by_vehicle)), Decision.keep_running)
 
 
 def no_effect() -> ExperimentNews:
@@ -328,6 +380,8 @@ def no_effect() -> ExperimentNews:
         Decision.no_effect,
         (Reason(ReasonCode.inside_band, "delivery_time", "graph"),),
         (shown, cancellations(treatment="graph", control="tree")),
+        segments=(by_vehicle(shown, {"bike": 0.001, "car": -0.001, "moped": 0.002}, 0.61, more=2, suppressed=4),),
+        days_since_exposure=(by_day(shown, 2.0, 3.0, 1.0),),
         service="route prediction",
         treatment="graph",
         control="tree",

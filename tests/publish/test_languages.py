@@ -59,7 +59,8 @@ def brought(digest: Digest) -> set[str]:
     texts = [w.message for w in digest.warnings] + [w.subject for w in digest.warnings]
     for card in (news.scorecard for news in digest.news):
         texts += [card.title, card.service, card.owner, card.hypothesis, card.experiment_id, card.revision]
-        texts += [text for e in card.effects for text in (e.label, e.control, e.treatment, e.segment, e.relative.reason or "")]
+        texts += [text for e in card.effects for text in (e.label, e.control, e.treatment, e.relative.reason or "")]
+        texts += [text for found in card.segments for text in (found.dimension, *(each.segment for each in found.effects))]
     return words(" ".join(texts))
 
 

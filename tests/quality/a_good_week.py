@@ -16,6 +16,9 @@ TODAY = date(2026, 3, 9)
 DATES = tuple(TODAY - timedelta(days=back) for back in range(7, -1, -1))
 ORDERS_A_DAY = 40
 EXPERIMENTS = {"dispatch_ranking": "courier", "eta_banner": "customer", "zone_pricing": "zone"}
+# Beside dispatch_ranking in its layer: in the marts only, for the feeds are judged without layers.
+NEIGHBOURS = {"route_order": "courier", "dispatch_holdout": "courier"}
+IN_LAYER, ITS_HOLDOUT = ("dispatch_ranking", "route_order"), "dispatch_holdout"
 
 
 def registry() -> Registry:
@@ -115,15 +118,19 @@ def build_marts(warehouse: Warehouse) -> None:
     """The registry's tables and the marts as of `TODAY`, in the schema that dbt gives them."""
     for schema in ("staging", "marts"):
         warehouse.execute(f"create schema if not exists {schema}")
-    for experiment_id, unit_type in EXPERIMENTS.items():
+    for experiment_id, unit_type in (EXPERIMENTS | NEIGHBOURS).items():
+        layer = "'dispatch', 0.45" if experiment_id in IN_LAYER else "null, null"
+        holdout_of = "'dispatch'" if experiment_id == ITS_HOLDOUT else "null"
         warehouse.execute(
             f"""insert into registry.experiments values ('{experiment_id}', 't', 'o', 's', 'h', '{unit_type}', 'current',
-                date '2026-03-01', date '2026-03-31', 0.05, 100, 'r', timestamp '2026-03-01 00:00:00')"""
+                date '2026-03-01', date '2026-03-31', 0.05, 100, null, null, null, null, {layer}, {holdout_of}, false, 'd',
+                'r', timestamp '2026-03-01 00:00:00')"""
         )
         warehouse.execute(
             f"insert into registry.variants values ('{experiment_id}', 'current', 0.5, true), ('{experiment_id}', 'new', 0.5, false)"
         )
         warehouse.execute(f"insert into registry.experiment_metrics values ('{experiment_id}', 'late_rate', 'primary', null, 0.01)")
+    _assign_units(warehouse)
     business_date = warehouse.business_date_sql("ordered_at")
     warehouse.execute(f"create table staging.stg_deliveries as select *, {business_date} as business_date from landing.deliveries")
     units = " union all ".join(
@@ -157,3 +164,22 @@ def build_marts(warehouse: Warehouse) -> None:
                 cast(1750 as decimal(38, 0)) as sum_denominator_covariate_denominator
             from registry.variants"""
     )
+
+
+def _assign_units(warehouse: Warehouse) -> None:
+    """`marts.experiment_units` as far as layers need it: the first couriers rank, the next order routes, the last are held out."""
+    units = [
+        *(("dispatch_ranking", "new" if i % 2 else "current", i) for i in range(20)),
+        *(("route_order", "new" if i % 2 else "current", i) for i in range(20, 40)),
+        *(("dispatch_holdout", "new" if i < 40 else "current", i) for i in range(30, 50)),
+    ]
+    warehouse.execute(
+        """create table marts.experiment_units (
+            experiment_id varchar(128), unit_type varchar(32), unit_id varchar(128), variant varchar(128), assigned_at timestamp,
+            exposure_date date, contamination_date date, is_excluded boolean)"""
+    )
+    values = ", ".join(
+        f"('{experiment_id}', 'courier', 'c{i}', '{variant}', timestamp '2026-03-02 03:00:00', date '2026-03-02', null, false)"
+        for experiment_id, variant, i in units
+    )
+    warehouse.execute(f"insert into marts.experiment_units values {values}")

@@ -14,6 +14,7 @@ from redshift_target import RedshiftTarget
 from splitmile.quality.batches import Window
 from splitmile.quality.checks import Suite
 from splitmile.quality.feed_suites import feeds_suites
+from splitmile.quality.layers import LayerSplit, find_layer_splits
 from splitmile.quality.mart_suites import marts_suites
 from splitmile.quality.report import CheckResult
 from splitmile.quality.sources import open_source
@@ -33,9 +34,10 @@ class GoodWeek:
 
     def look(self, check_name: str, statements: Sequence[str] = (), among: Sequence[Suite] = ()) -> CheckResult:
         """What one check says after the statements; among all suites where none are given."""
-        suite = next(Suite(s.batch, (check,)) for s in among or all_suites(self.settings) for check in s.checks if check.name == check_name)
         context = open_context(self.settings)
         with self.broken_by(statements), open_source(context, self.warehouse) as source:
+            suites = among or all_suites(self.settings, find_layer_splits(self.warehouse, Window(self.settings.business_day, TODAY)))
+            suite = next(Suite(s.batch, (check,)) for s in suites for check in s.checks if check.name == check_name)
             (result,) = validate(context, source, TODAY, [suite])
         return result
 
@@ -57,10 +59,10 @@ class GoodWeek:
                 self.warehouse.execute(f"drop table {copy}")
 
 
-def all_suites(settings: Settings) -> tuple[Suite, ...]:
+def all_suites(settings: Settings, splits: Sequence[LayerSplit] = ()) -> tuple[Suite, ...]:
     """All suites of both gates."""
     window = Window(settings.business_day, TODAY)
-    return (*feeds_suites(window, registry()), *marts_suites(TODAY, ["unit_type", "delivered_orders"]))
+    return (*feeds_suites(window, registry()), *marts_suites(TODAY, ["unit_type", "delivered_orders"], splits))
 
 
 @pytest.fixture(scope="package")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 
 import pytest
@@ -24,6 +25,7 @@ from splitmile.settings import Settings
 DELIVERIES = f"update landing.deliveries set {{}} where partition_date = date '{TODAY}'"
 EXPOSURES = f"update landing.exposures set {{}} where partition_date = date '{TODAY}'"
 MOMENTS = "update marts.experiment_moments set {} where experiment_id = 'dispatch_ranking' and variant = 'new'"
+MEETS = "update marts.experiment_units set unit_id = 'c0' where experiment_id = '{}' and unit_id = '{}'"
 ON_TODAY = f"partition_date = date '{TODAY}'"
 
 # Check → statements that break it, and what the message must then contain.
@@ -106,6 +108,13 @@ FAULTS: dict[str, tuple[list[str], str]] = {
     "unit_days_conserve_deliveries": (
         [f"delete from marts.unit_days where unit_type = 'courier' and unit_id = 'c1' and business_date = date '{TODAY}'"],
         "courier (unit_days_delivered 37, staged_delivered 38)",
+    ),
+    "layer_units_apart": ([MEETS.format("route_order", "c20")], "dispatch_ranking route_order (shared_units 1)"),
+    "layer_kept": ([MEETS.format("route_order", "c20")], "dispatch_ranking route_order (shared_share 0.05)"),
+    "holdout_kept": ([MEETS.format("dispatch_holdout", "c40")], "dispatch_holdout dispatch_ranking (held_units 1)"),
+    "layer_split_planned": (
+        ["delete from marts.experiment_units where experiment_id = 'route_order' and unit_id not in ('c20', 'c21')"],
+        "dispatch dispatch_ranking 20 units for 0.45, route_order 2 units for 0.45 (split_p_value 0.0001",
     ),
 }
 
@@ -218,8 +227,46 @@ def test_the_only_row_of_a_date_is_judged_like_many(look: Look) -> None:
 
 
 def test_without_the_measure_the_conservation_is_skipped(look: Look) -> None:
-    result = look("unit_days_conserve_deliveries", among=marts_suites(TODAY, ["unit_type", "orders"]))
+    result = look("unit_days_conserve_deliveries", among=marts_suites(TODAY, ["unit_type", "orders"], ()))
     assert result.observed == "skipped: no metric uses the measure delivered_orders"
+
+
+LATER = "update marts.experiment_units set {} where experiment_id = 'route_order' and unit_id = 'c0'"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        LATER.format("is_excluded = true"),
+        LATER.format(f"exposure_date = date '{TODAY + timedelta(days=1)}'"),
+        LATER.format(f"contamination_date = date '{TODAY}'"),
+        # It joined when the other was over.
+        "update registry.experiments set end_date = date '2026-03-01' where experiment_id = 'dispatch_ranking'",
+    ],
+)
+def test_a_unit_that_does_not_count_in_both_at_one_time_is_not_shared(look: Look, statement: str) -> None:
+    assert look("layer_units_apart", [MEETS.format("route_order", "c20"), statement]).is_success
+
+
+def test_experiments_that_began_on_different_dates_are_not_compared(look: Look) -> None:
+    statements, _ = FAULTS["layer_split_planned"]
+    result = look(
+        "layer_split_planned",
+        [*statements, "update registry.experiments set start_date = start_date - 1 where experiment_id = 'route_order'"],
+    )
+    assert result.observed.startswith("skipped: no layer has two running experiments")
+
+
+def test_a_layer_without_a_holdout_is_judged_by_itself(look: Look) -> None:
+    statement = "update registry.experiments set holdout_of = null"
+    assert look("holdout_kept", [statement]).observed == "skipped: no holdout runs beside an experiment of its layer"
+    assert look("layer_kept", [statement]).observed == "the one row keeps the rule"
+
+
+def test_without_layers_there_is_nothing_to_look_at(look: Look) -> None:
+    statement = "update registry.experiments set layer = null, layer_share = null, holdout_of = null"
+    for name in ("layer_units_apart", "layer_kept", "holdout_kept", "layer_split_planned"):
+        assert look(name, [statement]).is_skipped
 
 
 def test_a_check_that_cannot_be_run_has_failed(look: Look, suites: tuple[Suite, ...]) -> None:

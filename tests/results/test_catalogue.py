@@ -58,7 +58,7 @@ def bare(template: str) -> str:
 
 
 FAMILIES = ("decision", "decisions", "reason", "why", "units", "unit", "weekday", "month", "restated.cause", "console")
-FAMILIES += ("page.role", "page.direction", "page.method", "page.other_warnings")
+FAMILIES += ("page.role", "page.direction", "page.method", "page.other_warnings", "page.split")
 """Codes that are put together where they are said."""
 
 

@@ -71,7 +71,7 @@ SCORECARD = Scorecard(
 SENTENCES = {
     ReasonCode.sample_ratio_mismatch: "current 1,200 (60 % instead of 50 %), ranked 800 (no share instead of 50 %)",
     ReasonCode.contamination: "1,234 units (6.17 %) met more than one variant; the limit is 1 %.",
-    ReasonCode.schedule_broken: "45 exposures (4.5 %) met another variant than the schedule gives their zone at that time; the limit is 2 %.",
+    ReasonCode.schedule_broken: "(4.5 %) met another variant than the schedule gives their zone at that time; the limit is 2 %.",
     ReasonCode.no_units: "No unit has been exposed yet.",
     ReasonCode.guardrail_harmed: "Delivery time in ranked got worse by more than the accepted 5 %: -2.44 %",
     ReasonCode.guardrail_unproven: "is not shown to be safe, a loss beyond the accepted 5 % is not ruled out: -2.44 %",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from splitmile.simulate import City, Flights, TruthKind, planted_truths
 from splitmile.simulate.flights import SAME_TWICE
 from splitmile.simulate.realism import RowEstimate, estimate_truths
 from splitmile.simulate.truths import EXPERIMENTS
+from splitmile.stats import SwitchbackDesign
 from splitmile.stats.sequential import confidence_sequence
 from splitmile.stats.srm import chi_squared_srm
 
@@ -52,6 +54,9 @@ def test_the_files_say_what_the_city_does():
         assert file["control"] == planted.variants[0]
         assert {name: float(Fraction(str(share))) for name, share in file["variants"].items()} == pytest.approx(dict(planted.shares))
         assert (file["start"], file["end"]) == (planted.start, planted.end)
+        stored = file.get("switchback")
+        design = stored and SwitchbackDesign.from_dict({key: value for key, value in stored.items() if key != "burn_in_minutes"})
+        assert design == planted.switchback
         metrics = {entry["metric"] for role in file["metrics"].values() for entry in role}
         assert {truth.metric for truth in planted.truths} <= metrics
         assert {truth.treatment for truth in planted.truths} == set(planted.variants[1:])
@@ -77,6 +82,19 @@ def test_the_win_is_found_and_its_size_is_right(estimates: dict[tuple[str, str],
     assert high[0] < 0
 
 
+def test_the_switchback_works_in_its_windows(city: City, estimates: dict[tuple[str, str], RowEstimate]):
+    row = estimates["batching_window", "long"]
+    assert row.relative_effect == pytest.approx(-0.04, abs=2 * abs(row.relative_effect / row.z))
+    assert row.z < -5
+    planted = next(each for each in EXPERIMENTS if each.experiment_id == "batching_window")
+    assert planted.switchback is not None
+    day = city.day(date(2026, 3, 20)).exposures.query("experiment_id == 'batching_window'")
+    assert len(day) == 30 * 12
+    for exposure in day.sample(20, random_state=1).itertuples():
+        arm = planted.switchback.assignment_at(exposure.unit_id, exposure.exposed_at.to_pydatetime())
+        assert exposure.variant == planted.variants[arm]
+
+
 def test_the_null_stays_one(estimates: dict[tuple[str, str], RowEstimate]):
     for treatment in ("boosted", "quantile"):
         assert abs(estimates["delivery_time_prediction", treatment].z) < 2
@@ -99,7 +117,7 @@ def test_the_mismatch_shows_and_lies(exposures: pd.DataFrame, estimates: dict[tu
 
 def test_the_other_experiments_have_no_mismatch(exposures: pd.DataFrame):
     for planted in EXPERIMENTS:
-        if planted.lost_share:
+        if planted.lost_share or planted.switchback:
             continue
         counts = units_by_variant(exposures, planted.experiment_id)
         observed = [[counts[variant] for variant in planted.variants]]
@@ -109,6 +127,7 @@ def test_the_other_experiments_have_no_mismatch(exposures: pd.DataFrame):
 def test_only_the_contaminated_experiment_shows_units_in_two_variants(exposures: pd.DataFrame):
     seen = exposures.groupby(["experiment_id", "unit_id"])["variant"].nunique().gt(1).groupby("experiment_id").mean()
     assert 0.04 < seen.pop("route_prediction") < 0.08
+    assert seen.pop("batching_window") == 1  # each zone switches
     assert (seen == 0).all()
 
 

@@ -61,7 +61,7 @@ def explain(
         [experiment_id, metric_name, day],
     )
     moments = _moments(plan, metric, rows)
-    sample = _sample(warehouse, plan, metric, day, moments)
+    queries = _queries(plan, metric, day, expressions)
     trail = None
     if unit_id is not None:
         value = _values(warehouse, plan, metric, day, "unit_id = ?", [unit_id])
@@ -84,11 +84,12 @@ def explain(
         measures=_measures(metric, expressions),
         counts=_counts(warehouse, plan, metric, day),
         moments=moments,
+        is_reproduced=_is_reproduced(warehouse, moments, queries) if moments else None,
         effects=_effects(warehouse, plan, metric, day, moments),
-        sample=sample,
+        sample=_sample(warehouse, plan, metric, day, moments),
         trail=trail,
         compiled=_compiled(settings, _MODELS + (_WINDOW_MODELS if metric.window else ())),
-        queries=_queries(plan, metric, day, expressions),
+        queries=queries,
     )
 
 
@@ -193,6 +194,14 @@ def _moments(plan: Plan, metric: Metric, rows: Sequence[Row]) -> tuple[VariantMo
         has_value = isfinite(value)
         found.append(VariantMoments(name, row.units, exact, value if has_value else None, variance**0.5 if has_value else None, formula))
     return tuple(found)
+
+
+def _is_reproduced(warehouse: Warehouse, moments: Sequence[VariantMoments], queries: Mapping[str, str]) -> bool:
+    found = {
+        row["variant"]: {name: int(value) for name, value in row.items() if name != "variant"}
+        for row in warehouse.fetch(queries["unit_days"])
+    }
+    return found == {row.variant: {"units": row.units, **row.sums} for row in moments}
 
 
 def _effects(

@@ -19,8 +19,6 @@ from splitmile.results.explanations import Explanation, UnitTrail, UnitValue
 
 commands = typer.Typer()
 
-_MODEL_ORDER = "The SQL that dbt ran"
-
 
 @commands.command()
 def explain(
@@ -84,7 +82,7 @@ def _print(found: Explanation, *, with_sql: bool) -> None:
         _print_values(console, found.sample)
     if found.trail is not None:
         _print_trail(console, found.trail)
-    _section(console, _MODEL_ORDER, (f"{model}: {path}" for model, path in found.compiled.items()))
+    _section(console, "The SQL that dbt ran", (f"{model}: {path}" for model, path in found.compiled.items()))
     if with_sql:
         for model, path in found.compiled.items():
             _heading(console, model)
@@ -116,6 +114,8 @@ def _print_moments(console: Console, found: Explanation) -> None:
             relative = "" if effect.relative_estimate is None else f" ({effect.relative_estimate:+.4%})"
             error = _number(effect.absolute_standard_error)
             lines.append(f"  published by {effect.method}: {_number(effect.absolute_estimate)}{relative}, standard error {error}{adjusted}")
+    if found.is_reproduced is False:
+        lines.append("unit_days gives other sums now: its rows have changed since; `splitmile run --date` of the date restates them")
     _section(console, "Estimate", lines)
 
 

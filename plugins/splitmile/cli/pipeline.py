@@ -118,12 +118,17 @@ def run(
 def backfill(
     first: Annotated[datetime, typer.Option("--from", formats=DATE_FORMATS, help="The first business date.")],
     last: Annotated[datetime, typer.Option("--to", formats=DATE_FORMATS, help="The last business date, included.")],
+    each_date: Annotated[bool, typer.Option("--each-date", help="One run of the DAGs a date, each of them published.")] = False,
     experiments: Experiments = None,
     metrics: Metrics = None,
     state: State = None,
 ) -> None:
-    """Run both DAGs for each business date of a range, oldest first."""
-    _run(settings_of(experiments, metrics, state), first.date(), last.date())
+    """Run both DAGs for a range of business dates: in one pass, publishing the last one, or date by date."""
+    settings = settings_of(experiments, metrics, state)
+    if each_date:
+        _run(settings, first.date(), last.date())
+    else:
+        _run_range(settings, first.date(), last.date())
 
 
 @commands.command()
@@ -221,15 +226,30 @@ def settings_of(experiments: Path | None = None, metrics: Path | None = None, st
     return load_settings().model_copy(update={key: path.absolute() for key, path in given.items() if path is not None})
 
 
+def _run_range(settings: Settings, first: date, last: date) -> None:
+    from splitmile.orchestration.runs import run_range
+
+    console = _terminal()
+    with console.status(f"{first} to {last}: load, check, build, analyse, publish"):
+        run_range(settings, first, last)
+    _print_digest(settings, last, console)
+
+
 def _run(settings: Settings, first: date, last: date) -> None:
-    from splitmile.orchestration.runs import date_range, digest_of, run_dates
-    from splitmile.publish.console import print_digest
+    from splitmile.orchestration.runs import date_range, run_dates
 
     dates = date_range(first, last)
     console = _terminal()
     with _progress(console) as progress:
         run_dates(settings, dates, _step(progress, f"{first}" if first == last else f"{first} to {last}", len(dates)))
-    print_digest(digest_of(settings, last), console=console)
+    _print_digest(settings, last, console)
+
+
+def _print_digest(settings: Settings, as_of: date, console: Console) -> None:
+    from splitmile.orchestration.runs import digest_of
+    from splitmile.publish.console import print_digest
+
+    print_digest(digest_of(settings, as_of), console=console)
     console.print(f"\nReport pages   {settings.report_dir / 'index.html'}")
 
 

@@ -62,7 +62,9 @@ def list_partition(store: ObjectStore, settings: Settings, feed: FeedName, parti
     return FeedPartition(feed, partition_date, tuple(sorted(objects, key=lambda stored: stored.key)))
 
 
-def find_changed_partitions(store: ObjectStore, warehouse: Warehouse, settings: Settings, as_of: date) -> list[FeedPartition]:
+def find_changed_partitions(
+    store: ObjectStore, warehouse: Warehouse, settings: Settings, as_of: date, *, first: date | None = None
+) -> list[FeedPartition]:
     """The partitions to load, oldest first: those whose objects differ from the load ledger in a key, an etag or a size.
 
     A partition whose objects have all vanished is among them, with no objects; one that never had any is not.
@@ -72,8 +74,10 @@ def find_changed_partitions(store: ObjectStore, warehouse: Warehouse, settings: 
         warehouse: Holds the ledger.
         settings: `feeds.lookback_dates` dates are looked at.
         as_of: The last of these dates.
+        first: The first of them, where a backfill goes further back.
     """
-    first = as_of - timedelta(days=settings.feeds.lookback_dates - 1)
+    looked_back = as_of - timedelta(days=settings.feeds.lookback_dates - 1)
+    first = min(first or looked_back, looked_back)
     ledger: dict[tuple[str, date], set[StoredObject]] = {}
     for row in warehouse.fetch(
         "select feed, partition_date, object_key, etag, size_bytes from ops.load_ledger where partition_date between ? and ?",
@@ -82,9 +86,9 @@ def find_changed_partitions(store: ObjectStore, warehouse: Warehouse, settings: 
         loaded = StoredObject(row["object_key"], row["etag"], row["size_bytes"])
         ledger.setdefault((row["feed"], row["partition_date"]), set()).add(loaded)
     changed = []
-    for back in range(settings.feeds.lookback_dates):
+    for day in range((as_of - first).days + 1):
         for feed in FEEDS:
-            partition = list_partition(store, settings, feed, first + timedelta(days=back))
+            partition = list_partition(store, settings, feed, first + timedelta(days=day))
             if set(partition.objects) != ledger.get((feed, partition.partition_date), set()):
                 changed.append(partition)
     return changed

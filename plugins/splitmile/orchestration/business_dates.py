@@ -1,4 +1,4 @@
-"""Which business date a run is for."""
+"""Which business dates a run is for."""
 
 from __future__ import annotations
 
@@ -25,15 +25,33 @@ def partition_date_of(context: Any) -> date:
     return _parameter(context) or _missing(context)
 
 
+def dates_of(context: Any) -> tuple[date, ...]:
+    """All business dates of a run, oldest first: one, but for a backfill by hand that names its first date as well.
+
+    Raises:
+        BusinessDateMissing: As in `partition_date_of`, or the first date lies after the last.
+    """
+    last = partition_date_of(context)
+    first = first_date_of(context) or last
+    if first > last:
+        raise BusinessDateMissing(f"parameter first_date {first} lies after the business date {last}; exchange them.")
+    return tuple(first + timedelta(days=day) for day in range((last - first).days + 1))
+
+
+def first_date_of(context: Any) -> date | None:
+    """The first date of a backfill; none for a run of one date."""
+    return _parameter(context, "first_date")
+
+
 def last_complete_date(context: Any, day: BusinessDay) -> date:
     """The last business date that had ended when a run was due, or else the parameter of a run by hand."""
     run = context["dag_run"]
     return _parameter(context) or day.date_of(run.logical_date or run.run_after) - timedelta(days=1)
 
 
-def _parameter(context: Any) -> date | None:
-    value = context["params"].get("business_date")
-    return _parse(value, "parameter business_date") if value else None
+def _parameter(context: Any, name: str = "business_date") -> date | None:
+    value = context["params"].get(name)
+    return _parse(value, f"parameter {name}") if value else None
 
 
 def _parse(text: str, source: str) -> date:

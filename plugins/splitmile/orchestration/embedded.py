@@ -149,24 +149,39 @@ def prepare_airflow(settings: Settings, environment: Mapping[str, str] | None = 
         Pool.create_or_update_pool(WAREHOUSE_POOL, slots=slots, description=reason, include_deferred=False)
 
 
-def run_ingest(settings: Settings, business_date: date, environment: Mapping[str, str] | None = None, *, emit: bool = True) -> None:
+def run_ingest(
+    settings: Settings,
+    business_date: date,
+    environment: Mapping[str, str] | None = None,
+    *,
+    first_date: date | None = None,
+    emit: bool = True,
+) -> None:
     """Run `ingest_feeds` in this process, as of a business date.
 
     Args:
         settings: The installation.
         business_date: The last of the dates that are looked at.
         environment: From `embedded_environment`, where ports or the S3 differ from the defaults.
+        first_date: The first of these dates, for a backfill.
         emit: Emit what is due, for a scheduler that starts later; off where the caller runs the dates itself.
 
     Raises:
         RunFailed: A task failed; it says which, why, and where the log is.
     """
-    _run_dag(settings, "ingest_feeds", {"business_date": business_date.isoformat(), "emit": emit}, environment)
+    _run_dag(settings, "ingest_feeds", {**_dates(first_date, business_date), "emit": emit}, environment)
 
 
-def run_business_date(settings: Settings, business_date: date, environment: Mapping[str, str] | None = None) -> None:
-    """Run `experiments_daily` in this process for a business date; arguments and errors as in `run_ingest`."""
-    _run_dag(settings, "experiments_daily", {"business_date": business_date.isoformat()}, environment)
+def run_business_date(
+    settings: Settings, business_date: date, environment: Mapping[str, str] | None = None, *, first_date: date | None = None
+) -> None:
+    """Run `experiments_daily` in this process for a business date or a range; arguments and errors as in `run_ingest`."""
+    _run_dag(settings, "experiments_daily", _dates(first_date, business_date), environment)
+
+
+def _dates(first_date: date | None, business_date: date) -> dict[str, Any]:
+    first = {"first_date": first_date.isoformat()} if first_date else {}
+    return {**first, "business_date": business_date.isoformat()}
 
 
 def run_log(settings: Settings) -> Path:

@@ -73,6 +73,25 @@ def run_dates(settings: Settings, dates: Sequence[date], progress: Callable[[dat
             progress(business_date)
 
 
+def run_range(settings: Settings, first: date, last: date) -> None:
+    """Run both DAGs in this process once for all dates of a range; the digest of the last one is published.
+
+    Raises:
+        SplitmileError: The last date lies before the first.
+        RunFailed: A task failed.
+    """
+    from splitmile.ingest import mark_emitted
+    from splitmile.orchestration.connections import open_warehouse
+
+    dates = date_range(first, last)
+    with _environment(settings) as environment:
+        prepare_airflow(settings, environment)
+        run_ingest(settings, last, environment, first_date=first, emit=False)
+        run_business_date(settings, last, environment, first_date=first)
+        with output_to(run_log(settings)), open_warehouse(settings, "run_range") as warehouse:
+            mark_emitted(warehouse, settings, dates)
+
+
 def write_feed(settings: Settings, feed: DemoFeed, dates: Sequence[date], progress: Callable[[date], None] = lambda _: None) -> None:
     """Put a demo feed's partitions into S3, as the services of a delivery company would.
 

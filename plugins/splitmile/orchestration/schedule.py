@@ -41,17 +41,24 @@ TASK_DEFAULTS: dict[str, Any] = {
     "weight_rule": "upstream",
 }
 
-BUSINESS_DATE_PARAM = {
+DATE_PARAMS = {
     "business_date": Param(
         None,
         type=["null", "string"],
         format="date",
         title="Business date",
         description="YYYY-MM-DD, for a run by hand; empty takes the date of the schedule or of the partition.",
-    )
+    ),
+    "first_date": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="First business date",
+        description="YYYY-MM-DD, for a backfill by hand in one pass from here to the business date; empty for one date.",
+    ),
 }
 
-INGEST_PARAMS = BUSINESS_DATE_PARAM | {
+INGEST_PARAMS = DATE_PARAMS | {
     "wait_hours": Param(
         None,
         type=["null", "number"],

@@ -14,7 +14,7 @@ from airflow.sdk import TriggerRule, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from splitmile.errors import RegistryInvalid, SplitmileError
-from splitmile.orchestration.business_dates import last_complete_date, partition_date_of
+from splitmile.orchestration.business_dates import dates_of, first_date_of, last_complete_date, partition_date_of
 from splitmile.orchestration.schedule import FEEDS, WAREHOUSE_POOL, airflow_task
 from splitmile.settings import load_settings
 
@@ -35,10 +35,11 @@ def find_changed_partitions() -> list[dict[str, Any]]:
     from splitmile.orchestration.connections import open_store, open_warehouse
 
     settings = load_settings()
-    as_of = last_complete_date(get_current_context(), settings.business_day)
+    context = get_current_context()
+    as_of, first = last_complete_date(context, settings.business_day), first_date_of(context)
     with open_warehouse(settings, "find_changed_partitions") as warehouse:
-        partitions = find(open_store(settings), warehouse, settings, as_of)
-    _log.info("%d changed partitions within %d business dates up to %s", len(partitions), settings.feeds.lookback_dates, as_of)
+        partitions = find(open_store(settings), warehouse, settings, as_of, first=first)
+    _log.info("%d changed partitions up to %s", len(partitions), as_of)
     return [partition.to_dict() for partition in partitions]
 
 
@@ -114,21 +115,23 @@ def check_feeds() -> None:
     from splitmile.transform import read_registry
 
     settings = load_settings()
-    business_date = partition_date_of(get_current_context())
+    dates = dates_of(get_current_context())
     registry = read_registry(settings)
     with open_warehouse(settings, "check_feeds") as warehouse:
-        report = check(warehouse, settings, business_date, registry)
-    report.raise_if_blocked()
+        for business_date in dates:
+            check(warehouse, settings, business_date, registry).raise_if_blocked()
 
 
 @airflow_task(pool=WAREHOUSE_POOL, execution_timeout=timedelta(hours=2))
 def build_marts() -> None:
-    """Bring every table that dbt makes up to the business date; dbt opens the warehouse itself."""
+    """Bring every table that dbt makes up to the business date, or each of a range in one pass; dbt opens the warehouse itself."""
     from splitmile.orchestration.connections import warehouse_access
     from splitmile.transform import build_marts as build
 
     settings = load_settings()
-    _log.info("%s", build(settings, partition_date_of(get_current_context()), warehouse_access(settings)))
+    dates = dates_of(get_current_context())
+    for report in build(settings, dates[-1], warehouse_access(settings), first_date=dates[0]):
+        _log.info("%s", report)
 
 
 @airflow_task(pool=WAREHOUSE_POOL)
@@ -138,20 +141,20 @@ def check_marts() -> None:
     from splitmile.quality import check_marts as check
 
     settings = load_settings()
-    business_date = partition_date_of(get_current_context())
+    dates = dates_of(get_current_context())
     with open_warehouse(settings, "check_marts") as warehouse:
-        report = check(warehouse, settings, business_date)
-    report.raise_if_blocked()
+        for business_date in dates:
+            check(warehouse, settings, business_date).raise_if_blocked()
 
 
 @airflow_task(execution_timeout=timedelta(minutes=10))
 def list_experiments() -> list[str]:
-    """The experiments that are under way on the business date."""
+    """The experiments that are under way on the business date, or on one of a range."""
     from splitmile.transform import read_registry
 
-    business_date = partition_date_of(get_current_context())
+    dates = dates_of(get_current_context())
     plans = read_registry(load_settings()).plans
-    return [plan.experiment_id for plan in plans if plan.start_date <= business_date <= plan.end_date]
+    return [plan.experiment_id for plan in plans if plan.start_date <= dates[-1] and plan.end_date >= dates[0]]
 
 
 # No failure notice: an alarm says that the day is held up, and it is not; the digest names the experiment and the cause.
@@ -166,22 +169,24 @@ def analyze_experiment(experiment_id: str) -> None:
     settings = load_settings()
     context = get_current_context()
     _name_mapped_task("experiment_id", experiment_id)
-    business_date = partition_date_of(context)
     try:
         plan = _find_plan(read_registry(settings), experiment_id)
+        revision = git_revision(settings.path(settings.experiments_dir))
+        dates = [each for each in dates_of(context) if plan.start_date <= each <= plan.end_date]
         with open_warehouse(settings, "analyze_experiment") as warehouse:
-            scorecard = analyze(warehouse, settings, plan, business_date, git_revision(settings.path(settings.experiments_dir)))
+            scorecards = [analyze(warehouse, settings, plan, business_date, revision) for business_date in dates]
     except Exception as error:
         context["ti"].xcom_push(_OUTCOME, str(error) if isinstance(error, SplitmileError) else f"{type(error).__name__}: {error}")
         raise
     context["ti"].xcom_push(_OUTCOME, "")
-    _log.info("%s as of %s: %s", experiment_id, business_date, scorecard.verdict.decision)
+    for scorecard in scorecards:
+        _log.info("%s as of %s: %s", experiment_id, scorecard.as_of_date, scorecard.verdict.decision)
 
 
 # Experiments that failed do not keep the others from being published; a gate that blocked does (nothing was listed then).
 @airflow_task(pool=WAREHOUSE_POOL, trigger_rule=TriggerRule.ALL_DONE)
 def publish(experiments: list[str] | None) -> None:
-    """Send the digest of the business date, or update the one that was sent, and write the report pages."""
+    """Send the digest of the business date, the last of a range, or update the one that was sent, and write the report pages."""
     if experiments is None:
         raise AirflowSkipException("the run stopped before the analysis, so there is nothing to publish but the alarm")
     from splitmile.analysis import compose_digest

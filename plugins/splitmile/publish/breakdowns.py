@@ -104,7 +104,9 @@ def _segment_table(found: SegmentedEffect, effect: Effect, card: Scorecard, lang
 def _of_segment(effect: Effect, part: SegmentEffect) -> Effect:
     """The effect in one segment, as far as a bar shows it; a segment decides nothing."""
     relative = Estimate(part.relative, None, part.relative_interval, None)
-    return replace(effect, label=f"{effect.label}, {part.segment}", segment=part.segment, relative=relative, is_better=False, is_worse=False)
+    return replace(
+        effect, label=f"{effect.label}, {part.segment}", segment=part.segment, relative=relative, is_better=False, is_worse=False
+    )
 
 
 def _day_table(found: EffectByDay, effect: Effect, card: Scorecard, language: Language) -> DayTable:

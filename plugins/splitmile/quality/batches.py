@@ -76,9 +76,9 @@ def feed_day(window: Window, feed: str, key: str, instant: str, levels: Sequence
     """
     today = window.business_date
     dates = [today - timedelta(days=back) for back in range(TRAILING_DATES + 1)]
-    calendar = " union all ".join(f"select {_date_literal(day)} as business_date, {window.ends_at(day)} as ends_at" for day in dates)
+    calendar = " union all ".join(f"select {date_literal(day)} as business_date, {window.ends_at(day)} as ends_at" for day in dates)
     # Not a join with the calendar: without an equality Redshift would compare every row with every date.
-    branches = " ".join(f"when {instant} >= {window.starts_at(day)} then {_date_literal(day)}" for day in dates)
+    branches = " ".join(f"when {instant} >= {window.starts_at(day)} then {date_literal(day)}" for day in dates)
     counted_levels = "".join(f", avg(cast({level} as double precision)) as {level}" for level in levels)
     days_levels = "".join(f", counted.{level}" for level in levels)
     week_levels = "".join(f", avg({level}) as {level}" for level in levels)
@@ -100,12 +100,12 @@ def feed_day(window: Window, feed: str, key: str, instant: str, levels: Sequence
         ),
         week as (
             select avg(row_count) as mean_rows, min(row_count) as fewest_rows, max(silent_hours) as silent_hours{week_levels}
-            from days where business_date < {_date_literal(today)}
+            from days where business_date < {date_literal(today)}
         ),
         received as (
             select count(*) as row_count,
                 cast(count(distinct {key} || ' ' || cast(partition_date as varchar)) as double precision) as sent_count
-            from events where business_date = {_date_literal(today)}
+            from events where business_date = {date_literal(today)}
         ),
         feed as (
             select count(*) as is_week_known
@@ -117,7 +117,7 @@ def feed_day(window: Window, feed: str, key: str, instant: str, levels: Sequence
             case when {_KNOWN} then today.silent_hours - week.silent_hours end as silent_hours_beyond,
             1 - received.sent_count / nullif(received.row_count, 0) as repeated_share{ratio_levels}
         from days as today cross join week cross join received cross join feed
-        where today.business_date = {_date_literal(today)}""",
+        where today.business_date = {date_literal(today)}""",
         ("business_date",),
         is_one_row=True,
     )
@@ -130,7 +130,7 @@ def exposed_units(window: Window, unit_types: Mapping[str, str]) -> Batch:
         window: The date.
         unit_types: Running experiments with their unit type.
     """
-    wanted = f"experiment_id in ({_literals(unit_types)})" if unit_types else "1 = 0"
+    wanted = f"experiment_id in ({literals(unit_types)})" if unit_types else "1 = 0"
     seen = " union all ".join(
         f"select distinct '{unit_type}' as unit_type, {column} as unit_id from landing.deliveries "
         f"where {window.between('ordered_at', TRAILING_DATES)} "
@@ -176,7 +176,7 @@ def deliveries(window: Window, unit_types: Collection[str]) -> Batch:
 
 def exposures(window: Window, planned_ids: Collection[str]) -> Batch:
     """One row per exposure of the date, its latest version; what a plan decides is null where there is no valid plan."""
-    is_planned = f"experiment_id in ({_literals(planned_ids)})" if planned_ids else "1 = 0"
+    is_planned = f"experiment_id in ({literals(planned_ids)})" if planned_ids else "1 = 0"
     return Batch(
         "feeds_exposures",
         f"""
@@ -199,7 +199,7 @@ def moments_coverage(as_of: date) -> Batch:
         f"""
         with exposed as (
             select experiment_id, variant, sum(exposed_units) - sum(contaminated_units) as units
-            from marts.experiment_exposures_daily where business_date <= {_date_literal(as_of)} group by experiment_id, variant
+            from marts.experiment_exposures_daily where business_date <= {date_literal(as_of)} group by experiment_id, variant
         )
         select experiments.experiment_id, variants.variant, experiment_metrics.metric,
             cast(moments.units as double precision) as units,
@@ -210,8 +210,8 @@ def moments_coverage(as_of: date) -> Batch:
         left join exposed on exposed.experiment_id = experiments.experiment_id and exposed.variant = variants.variant
         left join marts.experiment_moments as moments
             on moments.experiment_id = experiments.experiment_id and moments.variant = variants.variant
-            and moments.metric = experiment_metrics.metric and moments.segment = 'all' and moments.as_of_date = {_date_literal(as_of)}
-        where {_date_literal(as_of)} between experiments.start_date and experiments.end_date
+            and moments.metric = experiment_metrics.metric and moments.segment = 'all' and moments.as_of_date = {date_literal(as_of)}
+        where {date_literal(as_of)} between experiments.start_date and experiments.end_date
             and not experiments.is_switchback
             and (exposed.units > 0 or moments.units is not null)""",
         ("experiment_id", "variant", "metric"),
@@ -236,7 +236,7 @@ def moments(as_of: date) -> Batch:
         select experiment_id, variant, metric, segment, cast(units as double precision) as units, cast({nulls} as bigint) as null_sums,
             cast(least({smaller_square}) as double precision) as smaller_square,
             least({spread}) as relative_spread
-        from marts.experiment_moments where as_of_date = {_date_literal(as_of)}""",
+        from marts.experiment_moments where as_of_date = {date_literal(as_of)}""",
         ("experiment_id", "variant", "metric", "segment"),
     )
 
@@ -254,11 +254,11 @@ def unit_days(as_of: date, *, has_delivered_orders: bool) -> Batch:
         "marts_unit_days",
         f"""
         with staged as (
-            select {counted} from staging.stg_deliveries where status = 'delivered' and business_date = {_date_literal(as_of)}
+            select {counted} from staging.stg_deliveries where status = 'delivered' and business_date = {date_literal(as_of)}
         ),
         built as (
             select unit_type, {total} as delivered_count from marts.unit_days
-            where business_date = {_date_literal(as_of)} group by unit_type
+            where business_date = {date_literal(as_of)} group by unit_type
         )
         select by_type.unit_type, cast({summed} as double precision) as unit_days_delivered,
             cast(by_type.staged_count as double precision) as staged_delivered
@@ -267,12 +267,13 @@ def unit_days(as_of: date, *, has_delivered_orders: bool) -> Batch:
     )
 
 
-def _date_literal(value: date) -> str:
+def date_literal(value: date) -> str:
     """A date as an SQL literal."""
     return f"cast('{value.isoformat()}' as date)"
 
 
-def _literals(values: Iterable[str]) -> str:
+def literals(values: Iterable[str]) -> str:
+    """Texts as a list of SQL literals."""
     return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
 
 

@@ -11,6 +11,7 @@ from splitmile.quality.batches import Window
 from splitmile.quality.checks import Suite
 from splitmile.quality.data_docs import drop_old_pages, write_index
 from splitmile.quality.feed_suites import feeds_suites
+from splitmile.quality.layers import find_layer_splits
 from splitmile.quality.mart_suites import marts_suites
 from splitmile.quality.report import GateReport, keep_report
 from splitmile.quality.sources import open_source
@@ -46,7 +47,8 @@ def check_marts(warehouse: Warehouse, settings: Settings, business_date: date) -
     columns = warehouse.fetch(
         "select column_name from information_schema.columns where table_schema = 'marts' and table_name = 'unit_days'"
     )
-    suites = marts_suites(business_date, [row["column_name"] for row in columns])
+    splits = find_layer_splits(warehouse, Window(settings.business_day, business_date))
+    suites = marts_suites(business_date, [row["column_name"] for row in columns], splits)
     return _run("marts", warehouse, settings, business_date, suites)
 
 

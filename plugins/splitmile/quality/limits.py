@@ -93,4 +93,11 @@ LIMITS: dict[str, Limit] = {
     "moments_squares_possible": Limit(_BLOCK, minimum=0),
     "moments_spread_possible": Limit(_BLOCK, minimum=-1e-9),
     "unit_days_conserve_deliveries": Limit(_BLOCK),
+    # Layers and holdouts.
+    "layer_units_apart": Limit(_WARN, maximum=0),
+    # Experiments assigned without regard to each other share as many units as the larger of their shares, seldom so few as this.
+    "layer_kept": Limit(_BLOCK, maximum=0.02),
+    "holdout_kept": Limit(_WARN, maximum=0),
+    # A fixed-horizon test that is read every day, so strict.
+    "layer_split_planned": Limit(_WARN, minimum=0.001),
 }

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 
-from splitmile.quality import batches
+from splitmile.quality import batches, layers
 from splitmile.quality.checks import BETWEEN, EQUAL, NOT_NULL, Check, Suite
 
 _NO_UNITS = "no experiment runs on the date, or none has units"
 
 
-def marts_suites(as_of: date, unit_day_measures: Collection[str]) -> tuple[Suite, ...]:
+def marts_suites(as_of: date, unit_day_measures: Collection[str], splits: Sequence[layers.LayerSplit]) -> tuple[Suite, ...]:
     """Gate 2: what must hold of the marts as of a business date before they are analysed.
 
     Args:
         as_of: The business date.
         unit_day_measures: Columns of `marts.unit_days`; without `delivered_orders` its conservation cannot be checked.
+        splits: How the layers were split (`layers.find_layer_splits`).
     """
     return (
         Suite(batches.moments_coverage(as_of), _coverage_checks()),
@@ -33,6 +34,50 @@ def marts_suites(as_of: date, unit_day_measures: Collection[str]) -> tuple[Suite
                     "no metric uses the measure delivered_orders",
                 ),
             ),
+        ),
+        Suite(layers.layer_pairs(as_of), _layer_checks()),
+        Suite(
+            layers.layer_splits(splits),
+            (
+                Check(
+                    "layer_split_planned",
+                    "The p-value of the sample-ratio test of experiments of a layer that began on one date: their units against their shares.",
+                    "A service loses units, or assigns other shares than the files say: compare the two, and correct the wrong one.",
+                    BETWEEN,
+                    {"column": "split_p_value"},
+                    "no layer has two running experiments that began on one date and have enough units",
+                ),
+            ),
+        ),
+    )
+
+
+def _layer_checks() -> tuple[Check, ...]:
+    no_pair = "no two experiments of a layer run at one time"
+    return (
+        Check(
+            "layer_units_apart",
+            "Units that count in two experiments of one layer at one time.",
+            "Look in marts.experiment_units which they are: the services do not assign by the same layer, or units go by two ids.",
+            BETWEEN,
+            {"column": "shared_units"},
+            no_pair,
+        ),
+        Check(
+            "layer_kept",
+            "Those units, as a share of the smaller experiment's.",
+            "The layer is not kept, and each experiment measures the other's change too: stop one of them, or take both out of the layer.",
+            BETWEEN,
+            {"column": "shared_share"},
+            no_pair,
+        ),
+        Check(
+            "holdout_kept",
+            "Units of a holdout's control that count in an experiment of its layer.",
+            "The holdout gets what it should not: have the service ask for the holdout before it assigns a variant.",
+            BETWEEN,
+            {"column": "held_units"},
+            "no holdout runs beside an experiment of its layer",
         ),
     )
 

@@ -182,6 +182,8 @@ class Explanation:
         measures: What is added up.
         counts: Units by variant, in the plan's order, as are the moments.
         moments: Empty for a quantile, which is made from histograms.
+        is_reproduced: The query over unit_days gives these moments now. Where it does not, rows of its days have changed since the
+            moments were made, and running the date again restates them. None where there are no moments.
         effects: One a treatment.
         sample: Of each variant the units that pull most, the strongest first.
         trail: Of the unit that was asked for.
@@ -203,6 +205,7 @@ class Explanation:
     measures: tuple[MeasureUse, ...]
     counts: tuple[UnitCounts, ...]
     moments: tuple[VariantMoments, ...]
+    is_reproduced: bool | None
     effects: tuple[ExplainedEffect, ...]
     sample: tuple[UnitValue, ...]
     trail: UnitTrail | None

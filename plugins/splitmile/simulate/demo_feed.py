@@ -58,6 +58,7 @@ class PlantedTruth:
         relative_effect: True effect on that metric, as a fraction of the control's value.
         decision: The verdict that an honest platform reaches on the last date.
         sentence: All of it in words.
+        is_switchback: Units are windows of zones, each exposed at its start, not units that keep their variant.
     """
 
     experiment_id: str
@@ -68,6 +69,7 @@ class PlantedTruth:
     relative_effect: float
     decision: Decision
     sentence: str
+    is_switchback: bool = False
 
 
 @dataclass(frozen=True, slots=True)

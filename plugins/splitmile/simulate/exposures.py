@@ -14,6 +14,7 @@ from splitmile.simulate.assignment import assign, hashed_uniforms
 from splitmile.simulate.demo_feed import EXPOSURE_COLUMNS
 from splitmile.simulate.orders import Orders, instants
 from splitmile.simulate.population import Integers, Names, Population
+from splitmile.simulate.switchbacks import ZoneSchedule
 from splitmile.simulate.truths import PlantedExperiment
 
 _NEVER = np.iinfo(np.int64).max
@@ -56,21 +57,27 @@ class ExposureLog:
 
     def __init__(self, experiments: Sequence[PlantedExperiment], population: Population, business_day: BusinessDay) -> None:
         """Assign every unit in every experiment."""
-        self._arms = [_Arm(experiment, population, business_day) for experiment in experiments]
+        self._arms = [_Arm(experiment, population, business_day) for experiment in experiments if experiment.switchback is None]
+        self._schedules = [
+            ZoneSchedule(experiment, experiment.switchback, population, business_day)
+            for experiment in experiments
+            if experiment.switchback is not None
+        ]
 
     def expose(self, rng: np.random.Generator, orders: Orders) -> pd.DataFrame:
         """Expose the units that become active, and return the day's log.
 
         A unit is exposed shortly before its first order after it became eligible. Later exposures of the same unit are logged
-        on some of its days; a contaminated unit then meets another variant.
+        on some of its days; a contaminated unit then meets another variant. The zones of a switchback are exposed in each window.
         """
         frames = [self._expose(rng, arm, orders) for arm in self._arms if _is_running(arm.experiment, orders)]
+        frames += [schedule.expose(orders) for schedule in self._schedules if _is_running(schedule.experiment, orders)]
         if not frames:
             return pd.DataFrame({column: [] for column in EXPOSURE_COLUMNS}).astype({"exposed_at": "datetime64[s, UTC]"})
         return pd.concat(frames, ignore_index=True).sort_values(["exposed_at", "exposure_id"], ignore_index=True)
 
     def apply_effects(self, orders: Orders) -> None:
-        """Let every variant act on the orders placed since its unit's exposure."""
+        """Let every variant act on the orders placed since its unit's exposure, or in its windows."""
         for arm in self._arms:
             if not _is_running(arm.experiment, orders):
                 continue
@@ -80,6 +87,10 @@ class ExposureLog:
                 where = is_exposed & (arm.variant[units] == arm.experiment.variants.index(treatment))
                 for lever, factor in factors.items():
                     orders.apply(lever, factor, where)
+        for schedule in self._schedules:
+            for factors in schedule.experiment.effects.values():
+                for lever, factor in factors.items():
+                    orders.apply(lever, factor, schedule.is_treated(orders))
 
     def _expose(self, rng: np.random.Generator, arm: _Arm, orders: Orders) -> pd.DataFrame:
         units = orders.units(arm.experiment.unit_type)

@@ -120,6 +120,8 @@ def _estimate(
 ) -> RowEstimate:
     if exposures.empty:
         return RowEstimate(truth, (0, 0), nan, nan)
+    if truth.is_switchback:
+        return _estimate_windows(truth, exposures, deliveries, parts[truth.metric])
     first = exposures.sort_values("exposed_at").groupby("unit_id", sort=True).first()
     first = first[exposures.groupby("unit_id")["variant"].nunique() == 1]
     column = f"{exposures['unit_type'].iloc[0]}_id"
@@ -129,6 +131,19 @@ def _estimate(
     sums = rows.groupby("unit")[["n", "d"]].sum().reindex(first.index, fill_value=0.0)
     treated = sums[first["variant"] == truth.treatment]
     control = sums[first["variant"] == truth.control]
+    (mean_t, var_t), (mean_c, var_c) = _ratio(treated), _ratio(control)
+    return RowEstimate(truth, (len(control), len(treated)), mean_t / mean_c - 1, (mean_t - mean_c) / sqrt(var_t + var_c))
+
+
+def _estimate_windows(
+    truth: PlantedTruth, exposures: pd.DataFrame, deliveries: pd.DataFrame, parts: tuple[pd.Series, pd.Series]
+) -> RowEstimate:
+    """A zone has the variant of its latest exposure before the order; what lies between two exposures is a unit."""
+    rows = deliveries[["zone_id", "ordered_at"]].assign(n=parts[0], d=parts[1]).sort_values("ordered_at")
+    met = exposures[["unit_id", "exposed_at", "variant"]].sort_values("exposed_at").assign(window=lambda rows: range(len(rows)))
+    placed = pd.merge_asof(rows, met, left_on="ordered_at", right_on="exposed_at", left_by="zone_id", right_by="unit_id")
+    sums = placed.groupby(["variant", "window"])[["n", "d"]].sum()
+    control, treated = sums.loc[truth.control], sums.loc[truth.treatment]
     (mean_t, var_t), (mean_c, var_c) = _ratio(treated), _ratio(control)
     return RowEstimate(truth, (len(control), len(treated)), mean_t / mean_c - 1, (mean_t - mean_c) / sqrt(var_t + var_c))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from splitmile.results.scorecards import Decision
 from splitmile.simulate.demo_feed import PlantedTruth, TruthKind
+from splitmile.stats import SwitchbackDesign
 
 
 class Lever(StrEnum):
@@ -34,6 +35,8 @@ class PlantedExperiment:
         lost_share: Share of the treatment's units, mostly slow ones, whose exposures never reach the log.
         contaminated_share: Share of units that meet another variant from the day after their exposure on.
         truths: What is to be found, one a treatment.
+        switchback: Of an experiment whose zones change variant over time: the design. Its effects act on orders within windows of
+            treatment, and nothing is lost, contaminated or eligible late.
     """
 
     experiment_id: str
@@ -46,6 +49,7 @@ class PlantedExperiment:
     effects: Mapping[str, Mapping[Lever, float]] = field(default_factory=dict)
     lost_share: float = 0.0
     contaminated_share: float = 0.0
+    switchback: SwitchbackDesign | None = None
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -174,6 +178,34 @@ EXPERIMENTS: tuple[PlantedExperiment, ...] = (
                 relative_effect=0.0,
                 decision=Decision.keep_running,
                 sentence="The forecast changes nothing; 30 zones and two weeks are too few to know that.",
+            ),
+        ),
+    ),
+    PlantedExperiment(
+        experiment_id="batching_window",
+        unit_type="zone",
+        shares={"short": 0.5, "long": 0.5},
+        start=date(2026, 3, 16),
+        end=date(2026, 3, 29),
+        effects={"long": {Lever.durations: 0.96}},
+        switchback=SwitchbackDesign(
+            zones=tuple(f"Z{number:02d}" for number in range(1, 31)),
+            start=datetime(2026, 3, 15, 20, tzinfo=UTC),
+            window_minutes=120,
+            windows=168,
+            seed=20260316,
+        ),
+        truths=(
+            PlantedTruth(
+                experiment_id="batching_window",
+                kind=TruthKind.win,
+                metric="delivery_time",
+                control="short",
+                treatment="long",
+                relative_effect=-0.04,
+                decision=Decision.ship,
+                sentence="While a zone waits longer for orders to batch, its deliveries are 4 % faster.",
+                is_switchback=True,
             ),
         ),
     ),

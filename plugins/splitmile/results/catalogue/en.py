@@ -75,6 +75,14 @@ SENTENCES = {
         "{effect} depends on the experiment {other}: among units in {treatment} there, the effect differs by {difference} from that among "
         "units of its control."
     ),
+    "remark.segments": ("{effect} differs by {dimension}: {first} for {first_segment}, {last} for {last_segment} (adjusted p {p})."),
+    "remark.fades": (
+        "{effect} fades with the days since exposure: by a straight line {first} on day 1, {last} on day {days} (adjusted p {p}). "
+        "In the long run it may be smaller than shown."
+    ),
+    "remark.grows": (
+        "{effect} grows with the days since exposure: by a straight line {first} on day 1, {last} on day {days} (adjusted p {p})."
+    ),
     # What changed since the day before.
     "change.first": "First day in the digest",
     "change.same": "Same verdict as yesterday",
@@ -254,13 +262,39 @@ SENTENCES = {
         "p {sequential}, valid on every day (sequential test of the daily counts); χ² test p {fixed}. The alarm level is {level}."
     ),
     "page.ratio_ended": "χ² test p {fixed}; p {sequential} over all days (sequential test). The alarm level is {level}.",
-    "page.days_fine": "By day of exposure: the split holds on each of them",
-    "page.days_alike": "By day of exposure: no single day stands out",
-    "page.days_broken": "By day of exposure: the split does not hold on {days}",
+    "page.split.days.fine": "By day of exposure: the split holds on each of them",
+    "page.split.days.alike": "By day of exposure: no single day stands out",
+    "page.split.days.broken": "By day of exposure: the split does not hold on {parts}",
+    "page.split.segments.fine": "By segment: the split holds in each of them",
+    "page.split.segments.alike": "By segment: no single one stands out",
+    "page.split.segments.broken": "By segment: the split does not hold in {parts}",
     "page.exposure_day": "Exposed on",
     "page.adjusted_p": "adjusted p",
     "page.effects": "Effects",
     "page.by_segment": "By segment",
+    "page.segment": "Segment",
+    "page.segments_summary": "{effect} by {dimension}: {test}",
+    "page.segments_alike": "no difference beyond chance (adjusted p {p})",
+    "page.segments_differ": "the effect differs (adjusted p {p})",
+    "page.segments_weekly": "tested at the end of each week",
+    "page.segments_few": "too few segments with enough units to compare",
+    "page.segments_more.one": "{count} smaller segment is in results.experiment_results.",
+    "page.segments_more.many": "{count} smaller segments are in results.experiment_results.",
+    "page.segments_suppressed.one": "{count} segment is not shown: a variant has fewer than {least} {units} in it.",
+    "page.segments_suppressed.many": "{count} segments are not shown: a variant has fewer than {least} {units} in each.",
+    "page.segments_note": (
+        "Where the test finds no difference, a segment that stands out does so by chance. Each interval holds for its segment alone."
+    ),
+    "page.by_day": "By day since exposure",
+    "page.day_since_exposure": "Day",
+    "page.by_day_summary": "{effect} by day since exposure: {test}",
+    "page.trend_none": "no trend beyond chance (adjusted p {p})",
+    "page.trend_found": "it changes with the days (adjusted p {p})",
+    "page.trend_unknown": "no trend can be told",
+    "page.by_day_note": (
+        "{units} that were watched on all {days} days; the day of the exposure is left out. "
+        "Each interval is fixed-horizon, for its day alone."
+    ),
     "page.metric": "Metric",
     "page.difference": "Difference",
     "page.change": "Relative change",

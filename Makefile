@@ -63,8 +63,10 @@ test-redshift: setup ## The tests of Redshift on a real one: make test-redshift 
 scaling: setup ## Measure small days and write docs/scaling.md anew, some minutes
 	@$(BIN)/python -m benchmarks.scaling
 
-bench: setup ## Measure the statistics beside other libraries and write docs/performance.md anew, a minute
-	@$(BIN)/python -m benchmarks.performance
+SCALE ?= full
+
+bench: setup ## Measure beside other libraries and write docs/performance.md anew, half an hour; SCALE=small: a minute and a half, writes no document
+	@$(BIN)/python -m benchmarks.performance --scale $(SCALE)
 
 calibrate: setup ## Count how often every method errs and write docs/calibration.md anew, some minutes
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.calibration

@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 from benchmarks.figures import Figure, faster, slower
 from benchmarks.installation import DayCost, Installation
 from benchmarks.peers import ADDITIVE, Moments, Peer, Raw, kept_moments
-from benchmarks.rebuilt import differences, rebuild
+from benchmarks.rebuilt import differences, rebuilt
 from benchmarks.scales import Scale
 from benchmarks.unit_level import unit_level_peers
 from benchmarks.whole_day import DayReport, run_alone
 
+_TIGHT_MEMORY = "512MB"
 _FIVE_COLUMNS = "max(courier_id), max(ordered_at), max(delivered_at), max(status), sum(fee_krw)"
 Say = Callable[[str], None]
 
@@ -29,12 +30,14 @@ class PeersDiffer(Exception):
 
 def measure_daily(installation: Installation, scale: Scale, say: Say) -> Iterator[Figure]:
     """Daily steps and all that is compared with them; the installation has its history and is built up to it."""
-    # The first step of a process also pays for what dbt and DuckDB load only once, so that one is left out.
-    days = range(scale.history_days + 1, scale.last_day + 1)
-    reports = _daily_processes(installation, days[0])
-    yield from _whole_run(reports)
+    # The first days are run by processes of their own; the others by this one, which has loaded dbt already.
+    first, *days = range(scale.history_days + 1, scale.last_day + 1)
+    yield from _whole_run(_alone(installation, first, only_step=False))
+    if scale.is_grown:
+        step_alone = _alone(installation, days.pop(0), only_step=True)
+        yield Figure("step_peak", step_alone.process_seconds, peak_mb=step_alone.peak_mb)
     costs = []
-    for day in days[1:]:
+    for day in days:
         costs.append(installation.step(day))
         say(f"day {day}: load {costs[-1].load_seconds:.2f} s, SQL {costs[-1].build.models:.2f} s, dbt {costs[-1].build.seconds:.2f} s")
     step = _middle(costs)
@@ -44,9 +47,16 @@ def measure_daily(installation: Installation, scale: Scale, say: Say) -> Iterato
     yield from _repair(installation, scale, step, say)
 
 
-def _daily_processes(installation: Installation, day: int) -> DayReport:
+def measure_spilling(installation: Installation, scale: Scale, say: Say) -> Iterator[Figure]:
+    """A rebuild with a memory limit far below what it would take."""
+    with rebuilt(installation, scale.last_day, _TIGHT_MEMORY) as (_, cost):
+        say(f"rebuild with {_TIGHT_MEMORY}: SQL {cost.models:.2f} s")
+        yield Figure("spilling", cost.models)
+
+
+def _alone(installation: Installation, day: int, *, only_step: bool) -> DayReport:
     installation.put_objects(day)
-    return run_alone(installation.settings, installation.store.credentials, installation.workload.date(day), only_step=False)
+    return run_alone(installation.settings, installation.store.credentials, installation.workload.date(day), only_step=only_step)
 
 
 def _whole_run(report: DayReport) -> Iterator[Figure]:
@@ -145,11 +155,11 @@ def _repair(installation: Installation, scale: Scale, step: DayCost, say: Say) -
     cost = installation.build(scale.last_day)
     say(f"repair of a date {scale.late_days} days late: SQL {cost.models:.2f} s")
     yield slower("repair_in_daily_steps", cost.models, step.build.models)
-    anew, rebuilding = rebuild(installation, scale.last_day)
-    found = differences(installation, anew)
-    if found:
-        raise PeersDiffer(f"after the repair these tables differ from a rebuild: {found}")
-    yield faster("repair_vs_rebuild", cost.models, rebuilding.models)
+    with rebuilt(installation, scale.last_day) as (anew, rebuilding):
+        found = differences(installation, anew)
+        if found:
+            raise PeersDiffer(f"after the repair these tables differ from a rebuild: {found}")
+        yield faster("repair_vs_rebuild", cost.models, rebuilding.models)
 
 
 def _corrected(rows: pa.Table) -> pa.Table:

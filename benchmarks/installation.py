@@ -133,11 +133,11 @@ class Installation:
         """One daily step."""
         return DayCost(self.load_day(day), self.build(day))
 
-    def copy(self, folder: Path) -> Installation:
+    def copy(self, folder: Path, memory_limit: str | None = None) -> Installation:
         """The same installation again, its tables included, in another folder."""
         (folder / "state").mkdir(parents=True)
         shutil.copyfile(self.settings.warehouse_file, folder / "state" / self.settings.warehouse_file.name)
-        return Installation(folder, self.workload, self.store, self.files, self.settings.warehouse.memory_limit)
+        return Installation(folder, self.workload, self.store, self.files, memory_limit or self.settings.warehouse.memory_limit)
 
     @contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -11,9 +14,17 @@ from benchmarks.installation import BuildCost, Installation
 _DATES = ("as_of_date", "business_date")
 
 
-def rebuild(installation: Installation, day: int) -> tuple[Path, BuildCost]:
-    """The warehouse of a copy that has the raw rows and no marts, built as of a day."""
-    anew = installation.copy(installation.folder.with_name(f"{installation.folder.name}-rebuilt"))
+@contextmanager
+def rebuilt(installation: Installation, day: int, memory_limit: str | None = None) -> Iterator[tuple[Path, BuildCost]]:
+    """The warehouse of a copy that had the raw rows and no marts, built as of a day; it is removed at the end."""
+    folder = installation.folder.with_name(f"{installation.folder.name}-rebuilt")
+    try:
+        yield _rebuild(installation.copy(folder, memory_limit), day)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _rebuild(anew: Installation, day: int) -> tuple[Path, BuildCost]:
     with duckdb.connect(str(anew.settings.warehouse_file)) as connection:
         connection.execute("drop schema marts cascade")
         connection.execute("update ops.changed_dates set transformed_at = null")

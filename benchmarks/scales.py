@@ -44,8 +44,8 @@ SCALES: dict[ScaleName, Scale] = {
     "small": Scale(
         name="small",
         workload=Workload(30, 22_000, 2_000, 1_000, 20, staggered_trials(10, 30, 15, 24)),
-        history_days=26,
-        steps=2,
+        history_days=25,
+        steps=3,
         backfill_days=7,
         late_days=2,
         is_grown=False,
@@ -54,8 +54,8 @@ SCALES: dict[ScaleName, Scale] = {
     "full": Scale(
         name="full",
         workload=Workload(90, 220_000, 20_000, 10_000, 50, staggered_trials(10, 90, 15, 70)),
-        history_days=79,
-        steps=3,
+        history_days=78,
+        steps=5,
         backfill_days=30,
         late_days=4,
         is_grown=True,

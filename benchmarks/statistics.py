@@ -6,7 +6,7 @@ import multiprocessing
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
@@ -15,29 +15,11 @@ from gbstats.frequentist.tests import FrequentistConfig, SequentialConfig, Seque
 from gbstats.models.statistics import RatioStatistic, SampleMeanStatistic
 from numpy.typing import NDArray
 
+from benchmarks.figures import Figure
 from splitmile import stats
 
 ALPHA = 0.05
 PLANNED_UNITS = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured number.
-
-    Attributes:
-        name: What it is called in docs/performance.md and in the JSON line.
-        seconds: Of the work itself, the median of its runs; imports and making the input are not in it.
-        per_second: Results a second, where results are counted.
-        ratio: How many times faster than the peer of that name, per result and in the same run.
-        peak_mb: Largest resident memory of a process that did this and nothing else, imports included.
-    """
-
-    name: str
-    seconds: float
-    per_second: float | None = None
-    ratio: float | None = None
-    peak_mb: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +148,7 @@ def alone(measure: Callable[[], Figure]) -> Figure:
     """A figure measured in a process of its own, with that process's peak memory."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         figure, peak = pool.apply(_with_peak, (measure,))
-    return Figure(figure.name, figure.seconds, figure.per_second, figure.ratio, peak)
+    return replace(figure, peak_mb=peak)
 
 
 def _with_peak(measure: Callable[[], Figure]) -> tuple[Figure, float]:

@@ -361,8 +361,8 @@ def ship() -> ExperimentNews:
         Decision.ship,
         (Reason(ReasonCode.primary_better, "delivery_time", "ranked"),),
         (shown, revenue(), cancellations()),
-        segments=(by_vehicle(shown, {"bike": -0.031, "car": -0.002}, 0.012, suppressed=1),),
-        days_since_exposure=(by_day(shown, -62.0, -20.0, 0.008),),
+        segments=(by_vehicle(shown, {"bike": -0.024, "car": -0.017}, 0.61, suppressed=1),),
+        days_since_exposure=(by_day(shown, -45.0, -37.0, 1.0),),
     )
     counts = ((210, 205), (180, 185))
     split_by_vehicle = tuple(
@@ -380,8 +380,8 @@ def no_effect() -> ExperimentNews:
         Decision.no_effect,
         (Reason(ReasonCode.inside_band, "delivery_time", "graph"),),
         (shown, cancellations(treatment="graph", control="tree")),
-        segments=(by_vehicle(shown, {"bike": 0.001, "car": -0.001, "moped": 0.002}, 0.61, more=2, suppressed=4),),
-        days_since_exposure=(by_day(shown, 2.0, 3.0, 1.0),),
+        segments=(by_vehicle(shown, {"bike": -0.031, "car": 0.014, "moped": -0.002}, 0.012, more=2, suppressed=4),),
+        days_since_exposure=(by_day(shown, -42.0, 11.0, 0.008),),
         service="route prediction",
         treatment="graph",
         control="tree",

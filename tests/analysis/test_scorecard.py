@@ -43,7 +43,7 @@ def marts(warehouse: Warehouse) -> Warehouse:
     )
     warehouse.execute(
         "create table marts.experiment_units (experiment_id varchar, unit_type varchar, unit_id varchar, variant varchar, "
-        "exposure_date date, contamination_date date)"
+        "exposure_date date, contamination_date date, is_excluded boolean)"
     )
     warehouse.execute("create table intermediate.int_deliveries_timed (business_date date, is_delivered integer)")
     warehouse.execute("insert into intermediate.int_deliveries_timed values (?, 1), (?, 0)", [AS_OF, AS_OF])
@@ -169,10 +169,10 @@ def test_at_the_planned_end_an_effect_that_depends_on_another_experiment_is_name
     for (unit, own, other), value in zip(units, orders.tolist(), strict=True):
         marts.execute("insert into marts.experiment_unit_metrics values ('e', ?, ?, 'orders', ?, ?, 1)", [own, unit, end, value])
         marts.execute("insert into marts.experiment_unit_metrics values ('e', ?, ?, 'fees', ?, ?, 1)", [own, unit, end, value])
-        marts.execute("insert into marts.experiment_units values ('other', 'courier', ?, ?, ?, null)", [unit, other, AS_OF])
+        marts.execute("insert into marts.experiment_units values ('other', 'courier', ?, ?, ?, null, false)", [unit, other, AS_OF])
     # Neither a store of the same name nor a courier who left the other experiment counts.
     marts.execute(
-        "insert into marts.experiment_units values ('other', 'store', 'u0', 'on', ?, null), ('other', 'courier', 'u1', 'on', ?, ?)",
+        "insert into marts.experiment_units values ('other', 'store', 'u0', 'on', ?, null, false), ('other', 'courier', 'u1', 'on', ?, ?, false)",
         [AS_OF, AS_OF, AS_OF],
     )
     marts.execute("update marts.experiment_moments set as_of_date = ?", [end])

@@ -34,7 +34,9 @@ def run(settings: Settings, business_date: date, access: RedshiftAccess | None =
 
 MARTS = (
     "marts.unit_days",
+    "marts.unit_totals",
     "marts.experiment_units",
+    "marts.experiment_unit_windows",
     "marts.experiment_exposures_daily",
     "marts.experiment_unit_metrics",
     "marts.experiment_moments",

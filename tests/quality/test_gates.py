@@ -91,7 +91,7 @@ def test_an_empty_warehouse_blocks_and_does_not_fall_over(warehouse: Warehouse, 
 
 
 def test_marts_that_were_not_built_are_an_error_and_not_a_pass(warehouse: Warehouse, settings: Settings) -> None:
-    with pytest.raises(WarehouseError, match="experiment_exposures_daily"):
+    with pytest.raises(WarehouseError, match="experiment_units"):
         check_marts(warehouse, settings, TODAY)
 
 

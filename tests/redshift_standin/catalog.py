@@ -18,6 +18,7 @@ _FILES = (
     "system_views",
     "load_tables",
     "load_views",
+    "statement_log",
     "show",
 )
 

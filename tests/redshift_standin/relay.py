@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from redshift_standin import redshift_answers, wire
 from redshift_standin.backend import BackendConnection
@@ -11,11 +11,22 @@ from redshift_standin.statements import BackendError, Refused
 from redshift_standin.wire import Back, MessageStream
 
 
+def _unheard(tag: str) -> None:
+    """What becomes of a tag that nobody waits for."""
+
+
 class Relay:
-    """What the client hears: PostgreSQL's answers in Redshift's words, and what the proxy itself has to say."""
+    """What the client hears: PostgreSQL's answers in Redshift's words, and what the proxy itself has to say.
+
+    Attributes:
+        on_complete: Is given PostgreSQL's own tag of each of its statements that ended.
+    """
+
+    on_complete: Callable[[str], None]
 
     def __init__(self, client: MessageStream, backend: BackendConnection) -> None:
         self._client, self._backend = client, backend
+        self.on_complete = _unheard
         backend.on_asynchronous = self._pass_asynchronous
 
     def until(self, *last: bytes, tag: str = "") -> None:
@@ -119,6 +130,7 @@ class Relay:
 
     def _pass(self, kind: bytes, body: bytes, tag: str = "") -> None:
         if kind == Back.COMMAND_COMPLETE:
+            self.on_complete(body[:-1].decode())
             self.complete(tag or redshift_answers.command_tag(body[:-1].decode()))
         else:
             self._pass_asynchronous(kind, body)

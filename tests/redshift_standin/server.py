@@ -22,6 +22,7 @@ from redshift_standin.login import log_in
 from redshift_standin.postgres import Postgres
 from redshift_standin.rewrite import rewrite
 from redshift_standin.session import RefusedStatement, Services, Session
+from redshift_standin.statement_log import StatementLog
 from redshift_standin.statements import CopyCommand, Refused, UnloadCommand
 from redshift_standin.tls import make_certificates
 from redshift_standin.unload import run_unload
@@ -72,6 +73,7 @@ class RedshiftStandIn:
         self._connections: set[socket.socket] = set()
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
+        self._executed = StatementLog()
 
     @property
     def port(self) -> int:
@@ -105,7 +107,7 @@ class RedshiftStandIn:
         except BaseException:
             self.stop()
             raise
-        services = Services(rewrite, self._run_command, self.faults, self.refused)
+        services = Services(rewrite, self._run_command, self.faults, self._executed, self._show_executed, self.refused)
         self._spawn(self._accept, self._listener, tls, services)
 
     def stop(self) -> None:
@@ -199,6 +201,10 @@ class RedshiftStandIn:
             connection.close()
             with self._lock:
                 self._connections.discard(connection)
+
+    def _show_executed(self, database: str) -> None:
+        with self._superuser(database) as log:
+            self._executed.write(database, log.execute)
 
     def _run_command(self, backend: BackendConnection, command: CopyCommand | UnloadCommand, on_progress: Callable[[], None]) -> int:
         if self._store is None:

@@ -12,10 +12,12 @@ from redshift_standin.backend import BackendConnection
 from redshift_standin.faults import Faults
 from redshift_standin.relay import Relay
 from redshift_standin.source_text import split
+from redshift_standin.statement_log import SessionLog, StatementLog
 from redshift_standin.statements import BackendError, CopyCommand, Refused, Statement, UnloadCommand
 from redshift_standin.wire import Back, ConnectionLost, Front, MessageStream
 
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*|/\*.*?\*/)*(\w*)", re.DOTALL)
+_ASKS_FOR_STATEMENTS = re.compile(r"\bsys_query_(history|text|detail)\b", re.IGNORECASE)
 _OPENING, _COMMITTING = frozenset({"begin", "start"}), frozenset({"commit", "end"})
 
 
@@ -36,12 +38,16 @@ class Services:
         run_command: Does a COPY or UNLOAD on a connection; the number of rows. A COPY calls its last argument when an object
             has been sent.
         faults: What shall go wrong.
+        executed: What has run.
+        show_executed: Brings it into a database's system views.
         refused: Every refusal, in the order in which they came.
     """
 
     rewrite: Callable[[str], list[Statement]]
     run_command: Callable[[BackendConnection, CopyCommand | UnloadCommand, Callable[[], None]], int]
     faults: Faults
+    executed: StatementLog
+    show_executed: Callable[[str], None]
     refused: list[RefusedStatement] = field(default_factory=list)
 
 
@@ -75,6 +81,8 @@ class Session:
         self._relay = Relay(client, backend)
         self._statements: dict[str, Prepared] = {}
         self._portals: dict[str, Prepared] = {}
+        self._log = SessionLog(services.executed, backend.database)
+        self._relay.on_complete = self._log.ended
         self._sql = ""  # what is being answered, for the record of refusals
         self._skipping = False  # after an error of the extended protocol, until Sync
         self._executed_since_sync = False
@@ -115,7 +123,9 @@ class Session:
 
     def _query(self, body: bytes) -> None:
         self._sql = body[:-1].decode()
-        prepared = [self._prepare(sql) for sql in split(self._sql)]
+        pieces = split(self._sql)
+        self._log.begun(pieces)
+        prepared = [self._prepare(sql) for sql in pieces]
         if not prepared:
             self._relay.say(Back.EMPTY_QUERY)
         elif all(each.is_passed_on for each in prepared) and not self._commit_fails(prepared):
@@ -168,6 +178,7 @@ class Session:
     def _execute(self, body: bytes) -> None:
         prepared = self._portals.get(body[: body.index(b"\0")].decode())
         self._sql = prepared.sql if prepared else ""
+        self._log.begun([self._sql])
         if prepared is not None and self._commit_fails([prepared]):
             self._run_one_by_one([prepared])
         elif prepared is None or prepared.is_passed_on:
@@ -197,6 +208,8 @@ class Session:
     # How its statements are run
 
     def _prepare(self, sql: str) -> Prepared:
+        if _ASKS_FOR_STATEMENTS.search(sql):
+            self._services.show_executed(self._backend.database)
         prepared = Prepared(sql, tuple(self._services.rewrite(sql)))
         if prepared.keyword == "copy" and any(each.sql for each in prepared.statements):
             raise Refused("COPY from or to a client is not supported", hint="Redshift copies from S3 and unloads to it.")

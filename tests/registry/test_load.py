@@ -13,6 +13,8 @@ from ruamel.yaml import YAML
 
 from splitmile.errors import RegistryInvalid
 from splitmile.registry import Direction, Known, Layer, Metric, MetricKind, Problem, Registry, Role, json_schema, load_registry
+from splitmile.registry.document import read_document
+from splitmile.registry.excluded_units import read_excluded_units
 from splitmile.settings import BusinessDay
 from splitmile.stats import SwitchbackDesign
 
@@ -447,6 +449,20 @@ def test_the_example_of_the_docs_is_a_valid_experiment(tmp_path: Path) -> None:
     assert block
     assert load(tmp_path, dispatch_ranking=block[1]).problems == ()
     jsonschema.validate(_as_json(block[1]), json_schema())
+
+
+def test_the_other_examples_of_the_docs_are_valid_too(tmp_path: Path) -> None:
+    """Each is a part of a file: the keys that a whole experiment needs beside it are those of the tests' own."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "experiments.md").read_text(), re.DOTALL)[1:]
+    lists = [block for block in blocks if "reason:" in block]
+    assert [read_excluded_units(read_document(block.encode())).faults for block in lists] == [()]
+    parts = [block for block in blocks if block not in lists and not block.startswith("metrics:\n  - name")]
+    assert len(parts) == 5
+    for part in parts:
+        values = {**read_document(GOOD.encode()).values, **read_document(part.encode()).values}
+        text = json.dumps({**values, "activation": "orders"} if "activation" in values else values)
+        layer = experiment("other", "2026-03-02", "2026-03-29", "layer: {name: dispatch, share: 0.5}")
+        assert load(tmp_path, dispatch_ranking=text, other=layer).problems == ()
 
 
 def _as_json(text: str) -> object:

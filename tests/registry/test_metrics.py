@@ -280,8 +280,10 @@ def with_meta(parsed: dict[str, Any], name: str, **meta: object) -> dict[str, An
 def as_quantile(parsed: dict[str, Any], agg_params: dict[str, Any] | None = None, **meta: object) -> dict[str, Any]:
     """The project's own metrics, `revenue_per_unit` being a quantile as the parsed `slow_shifts` is one."""
     manifest = with_meta(parsed, "revenue_per_unit", **{"covariate_days": None, **meta})
-    parameters = {**measure(manifest, "shift_p90")["agg_params"], **(agg_params or {})}
-    measure(manifest, "fee_krw").update(agg="percentile", agg_params=parameters)
+    percentile = copy.deepcopy(measure(manifest, "shift_p90")) | {"name": "fee_p90", "expr": "fee_krw"}
+    percentile["agg_params"] |= agg_params or {}
+    next(model for model in manifest["semantic_models"].values() if model["name"] == "deliveries")["measures"].append(percentile)
+    manifest["metrics"]["metric.small.revenue_per_unit"]["type_params"]["measure"]["name"] = "fee_p90"
     return manifest
 
 
@@ -297,7 +299,7 @@ def test_windows_and_caps_are_read(parsed: dict[str, Any]) -> None:
 
 def test_a_percentile_is_a_quantile_metric(parsed: dict[str, Any]) -> None:
     metric = read_metrics(as_quantile(parsed, near=2400))["revenue_per_unit"]
-    assert (metric.kind, metric.quantile, metric.numerator, metric.denominator) == (MetricKind.quantile, 0.9, "fee_krw", None)
+    assert (metric.kind, metric.quantile, metric.numerator, metric.denominator) == (MetricKind.quantile, 0.9, "fee_p90", None)
     assert read_metrics(as_quantile(parsed, kind="quantile"))["revenue_per_unit"] == metric
 
 
@@ -358,7 +360,7 @@ def test_a_quantile_that_cannot_be_had_is_refused(
 def test_a_side_of_a_ratio_is_no_percentile(parsed: dict[str, Any]) -> None:
     manifest = as_quantile(parsed)
     manifest["metrics"]["metric.small.late_rate"]["type_params"]["numerator"]["name"] = "revenue_per_unit"
-    assert "its numerator 'revenue_per_unit' cannot be used: its measure 'fee_krw' is aggregated by percentile" in refusal(manifest)
+    assert "its numerator 'revenue_per_unit' cannot be used: its measure 'fee_p90' is aggregated by percentile" in refusal(manifest)
 
 
 def test_the_measures_that_a_quantile_makes_have_names_of_their_own(parsed: dict[str, Any]) -> None:
@@ -372,7 +374,7 @@ def test_measures_that_add_up_can_activate_a_unit(parsed: dict[str, Any]) -> Non
     measure(manifest, "distance_m")["non_additive_dimension"] = {"name": "business_date", "window_choice": "max"}
     measures = read_measures(manifest)
     assert {"orders", "delivered_orders", "picked_up_orders"} <= set(measures)
-    assert not {"fee_krw", "distance_m", "shift_hours"} & set(measures)
+    assert not {"fee_p90", "distance_m", "shift_hours"} & set(measures)
 
 
 def test_something_else_than_a_manifest_is_refused() -> None:

@@ -67,7 +67,12 @@ def test_unit_tests_and_documentation(settings: Settings, access: RedshiftAccess
             "order by exposures.exposed_at desc,",
             "a_unit_keeps_its_first_variant",
         ),
-        ("models/staging/stg_deliveries.sql", "where version_recency = 1", "where version_recency = 2", "a_duplicate_delivery"),
+        (
+            "models/staging/stg_deliveries.sql",
+            "where superseded_rows.event_id is null",
+            "where superseded_rows.event_id is not null",
+            "a_superseded_delivery_is_left_out",
+        ),
         ("macros/business_date.sql", "- interval", "+ interval", "an_event_before_the_cut_over"),
         ("models/marts/experiment_moments.sql", "as decimal(19, 0)", "as double", "moments_are_exact"),
     ],

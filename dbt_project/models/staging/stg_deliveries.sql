@@ -4,14 +4,23 @@ source as (
     select * from {{ source('landing', 'deliveries') }}
 ),
 
-versions as (
-    select
-        *,
-        row_number() over (
-            partition by delivery_id
-            order by partition_date desc, object_key desc, line_number desc
-        ) as version_recency
+superseded_rows as (
+    select * from {{ source('ops', 'superseded_rows') }}
+    where feed = 'deliveries'
+),
+
+-- The instant is part of the key, so that a condition on it leaves out the blocks of other days on both sides.
+latest_versions as (
+    select source.*
     from source
+    left join superseded_rows
+        on
+            source.delivery_id = superseded_rows.event_id
+            and source.ordered_at = superseded_rows.event_at
+            and source.partition_date = superseded_rows.partition_date
+            and source.object_key = superseded_rows.object_key
+            and source.line_number = superseded_rows.line_number
+    where superseded_rows.event_id is null
 ),
 
 final as (
@@ -32,8 +41,7 @@ final as (
         distance_m,
         fee_krw,
         partition_date
-    from versions
-    where version_recency = 1
+    from latest_versions
 )
 
 select * from final

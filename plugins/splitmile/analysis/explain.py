@@ -172,9 +172,9 @@ def _counts(warehouse: Warehouse, plan: Plan, metric: Metric, as_of: date) -> tu
     counts = []
     for variant in plan.variants:
         row = by_variant.get(variant.name, {})
-        left_out = [int(row.get(name, 0)) for name in ("excluded", "not_activated", "contaminated", "window_open")]
+        left_out = {name: int(row.get(name, 0)) for name in ("excluded", "not_activated", "contaminated", "window_open")}
         assigned = int(row.get("assigned", 0))
-        counts.append(UnitCounts(variant.name, assigned, *left_out, assigned - sum(left_out)))
+        counts.append(UnitCounts(variant=variant.name, assigned=assigned, counted=assigned - sum(left_out.values()), **left_out))
     return tuple(counts)
 
 
@@ -243,7 +243,7 @@ def _values(
         f"where experiment_id = ? and metric = ? and as_of_date = ? and {which}",
         [plan.experiment_id, metric.name, as_of, *parameters],
     )
-    return [UnitValue(row["variant"], row["unit_id"], *(int(row[part]) for part in PARTS), None) for row in rows]
+    return [UnitValue(row["variant"], row["unit_id"], **{part: int(row[part]) for part in PARTS}, contribution=None) for row in rows]
 
 
 def _contributing(unit: UnitValue, moments: Sequence[VariantMoments]) -> UnitValue:

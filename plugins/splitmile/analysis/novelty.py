@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from splitmile import stats
 from splitmile.analysis.effects import FEW_UNITS
@@ -18,6 +18,8 @@ from splitmile.results.breakdowns import DayEffect, EffectByDay
 from splitmile.results.from_arrays import intervals, number, numbers
 from splitmile.warehouse import Row, Warehouse
 
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 MOST_DAYS = 14
 FEWEST_DAYS = 4
 
@@ -46,24 +48,25 @@ def effects_by_day(warehouse: Warehouse, plan: Plan, as_of: date) -> tuple[Effec
     days = _days_watched(plan, as_of, warehouse.fetch(_EXPOSED, [plan.experiment_id, as_of, as_of]))
     if days is None:
         return ()
-    metrics = list({planned.metric.name: planned.metric for planned, _ in pairs}.values())
-    return trends(plan, pairs, days, _units(warehouse, plan, as_of, days, metrics))
+    metrics = [planned.metric for planned, _ in pairs]
+    measures = list(dict.fromkeys(name for metric in metrics for name in (metric.numerator, metric.denominator) if name))
+    variant = _variants_of(warehouse, plan, as_of - timedelta(days=days), as_of)
+    return trends(plan, pairs, variant, _tables(warehouse, plan, as_of, days, measures, variant.size))
 
 
-def trends(plan: Plan, pairs: Sequence[Pair], days: int, units: pd.DataFrame) -> tuple[EffectByDay, ...]:
+def trends(plan: Plan, pairs: Sequence[Pair], variant: IntArray, tables: Mapping[str, FloatArray]) -> tuple[EffectByDay, ...]:
     """The effects by day and their trends, from the units.
 
     Args:
         plan: The experiment.
         pairs: Primary metrics and treatments.
-        days: Watched of every unit.
-        units: One row a unit with its `variant`, and a column a measure and day, such as `orders_1`.
+        variant: Index of each unit's variant in the plan, shape (units,).
+        tables: By measure: what each unit came to on each day since its exposure, from day 1, shape (units, days).
     """
     names = [variant.name for variant in plan.variants]
-    variant = units["variant"].map({name: place for place, name in enumerate(names)}).to_numpy(dtype=np.intp)
     made = []
     for metric in {planned.metric.name: planned.metric for planned, _ in pairs}.values():
-        daily = _daily(metric, days, units, variant, len(names))
+        daily = _daily(metric, tables, variant, len(names))
         own = [names.index(treatment.name) for planned, treatment in pairs if planned.metric.name == metric.name]
         made.append((metric, own, daily, stats.novelty(daily.take([0] * len(own)), daily.take(own))))
     p_values = np.concatenate([found.slope.p_value() for *_, found in made])
@@ -73,7 +76,7 @@ def trends(plan: Plan, pairs: Sequence[Pair], days: int, units: pd.DataFrame) ->
         slopes = intervals(found.slope.interval(plan.alpha))
         by_day = [intervals(effects.interval(plan.alpha)) for effects in found.by_day]
         middle = np.mean([effects.estimate for effects in found.by_day], axis=0)
-        reach = found.slope.estimate * (days - 1) / 2
+        reach = found.slope.estimate * (len(found.by_day) - 1) / 2
         for row, arm in enumerate(own):
             p_value_adjusted = next(adjusted)
             results.append(
@@ -127,36 +130,37 @@ def _days_watched(plan: Plan, as_of: date, exposed: Sequence[Row]) -> int | None
     return max(precision, key=lambda days: precision[days]) if precision else None
 
 
-def _units(warehouse: Warehouse, plan: Plan, as_of: date, days: int, metrics: Sequence[Metric]) -> pd.DataFrame:
-    """The units watched on all these days, a column a measure and day; a day without a row is 0.
+def _variants_of(warehouse: Warehouse, plan: Plan, exposed_by: date, as_of: date) -> IntArray:
+    """The variant of each unit watched long enough, in the order of its place."""
+    places = {variant.name: place for place, variant in enumerate(plan.variants)}
+    rows = warehouse.fetch_frame(
+        f"select variant from marts.experiment_units where {_COUNTED} order by unit_id", [plan.experiment_id, exposed_by, as_of]
+    )
+    return rows["variant"].map(places).to_numpy(dtype=np.int64)
 
-    Put side by side by the engine: one row a unit is much less to bring over than one a unit and day.
+
+def _tables(warehouse: Warehouse, plan: Plan, as_of: date, days: int, measures: Sequence[str], units: int) -> dict[str, FloatArray]:
+    """Each measure of these units on each of the days; a day without a row is 0.
+
+    The rows come as they are and find their places here: to put 42 columns side by side takes the engine three times as long.
     """
-    measures = list(dict.fromkeys(name for metric in metrics for name in (metric.numerator, metric.denominator) if name))
-    columns = [(f"{measure}_{day}", measure, day) for measure in measures for day in range(1, days + 1)]
-    sums = ", ".join(
-        f"cast(sum(case when day_since_exposure = {day} then {measure} else 0 end) as bigint) as {name}" for name, measure, day in columns
+    rows = warehouse.fetch_frame(
+        f"with units as (select unit_id, row_number() over (order by unit_id) - 1 as place from marts.experiment_units where {_COUNTED}) "
+        f"select units.place, days.day_since_exposure, {', '.join(f'days.{measure}' for measure in measures)} "
+        "from units inner join marts.experiment_unit_days as days on units.unit_id = days.unit_id "
+        "where days.experiment_id = ? and days.business_date between ? and ? and days.day_since_exposure <= ?",
+        [plan.experiment_id, as_of - timedelta(days=days), as_of, plan.experiment_id, plan.start_date, as_of, days],
     )
-    return warehouse.fetch_frame(
-        f"with units as (select unit_id, variant from marts.experiment_units where {_COUNTED}), "
-        f"days as (select unit_id, {sums} from marts.experiment_unit_days "
-        "where experiment_id = ? and business_date between ? and ? and day_since_exposure <= ? group by unit_id) "
-        f"select units.variant, {', '.join(f'coalesce(days.{name}, 0) as {name}' for name, *_ in columns)} "
-        # In one order: floats are added up, and a result must not differ from one run to the next.
-        "from units left join days on units.unit_id = days.unit_id order by units.unit_id",
-        [
-            *(plan.experiment_id, as_of - timedelta(days=days), as_of),
-            *(plan.experiment_id, plan.start_date, as_of, days),
-        ],
-    )
+    place, day = (rows[name].to_numpy(dtype=np.int64) for name in ("place", "day_since_exposure"))
+    tables = {measure: np.zeros((units, days)) for measure in measures}
+    for measure, table in tables.items():
+        table[place, day - 1] = rows[measure].to_numpy(dtype=np.float64)
+    return tables
 
 
-def _daily(metric: Metric, days: int, units: pd.DataFrame, variant: np.ndarray, variants: int) -> stats.DailyEstimates:
-    def table(measure: str) -> np.ndarray:
-        return units[[f"{measure}_{day}" for day in range(1, days + 1)]].to_numpy(dtype=np.float64)
-
-    numerator = table(metric.numerator)
+def _daily(metric: Metric, tables: Mapping[str, FloatArray], variant: IntArray, variants: int) -> stats.DailyEstimates:
+    numerator = tables[metric.numerator]
     if metric.kind is MetricKind.proportion:
         numerator = (numerator > 0).astype(np.float64)
-    denominator = None if metric.denominator is None else table(metric.denominator)
+    denominator = None if metric.denominator is None else tables[metric.denominator]
     return stats.DailyEstimates.from_units(numerator, denominator, group=variant, groups=variants)

@@ -105,6 +105,9 @@ def complete_from(metric: Metric) -> int:
 
 def _units(plan: Plan, metric: Metric, as_of: date, bases: tuple[str, ...] | list[str]) -> str:
     columns = ",\n        ".join(["unit_id", "variant", "first_exposed_at", "exposure_date", *(f"base_{name}" for name in bases)])
+    complete = f"exposure_date <= {_literal(as_of)}"
+    if complete_from(metric):
+        complete += f" - {complete_from(metric)}"
     return f"""units as (
     select
         {columns}
@@ -112,7 +115,7 @@ def _units(plan: Plan, metric: Metric, as_of: date, bases: tuple[str, ...] | lis
     where
         experiment_id = {_literal(plan.experiment_id)}
         and not is_excluded
-        and exposure_date <= {_literal(as_of)} - {complete_from(metric)}
+        and {complete}
         and (contamination_date is null or contamination_date > {_literal(as_of)})
 )"""
 

@@ -14,6 +14,9 @@ from splitmile.registry.plan import Plan
 from splitmile.results.from_arrays import number
 from splitmile.results.scorecards import SampleRatio, SegmentRatio
 
+MOST_SEGMENTS = 30
+"""Whose split is kept in a scorecard, which has to fit into a column of 65,535 bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExposureCount:
@@ -89,6 +92,13 @@ def split_within(parts: Sequence[str], units: NDArray[np.int64], shares: Sequenc
         )
         for part, counts, p_value, adjusted in rows
     )
+
+
+def most_suspicious(parts: Sequence[SegmentRatio]) -> tuple[SegmentRatio, ...]:
+    """Those with the smallest p-values, in their own order; there may be more segments than a scorecard has room for."""
+    ranked = sorted(parts, key=lambda part: (part.p_value_adjusted is None, part.p_value_adjusted or 0.0, part.p_value or 0.0))
+    kept = {part.segment for part in ranked[:MOST_SEGMENTS]}
+    return tuple(part for part in parts if part.segment in kept)
 
 
 def _is_below(p_value: float | None, level: float) -> bool:

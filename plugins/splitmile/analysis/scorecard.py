@@ -16,7 +16,7 @@ from splitmile.analysis.looks import is_look
 from splitmile.analysis.moments import MomentSums, UnitValues
 from splitmile.analysis.novelty import effects_by_day
 from splitmile.analysis.outlook import foresee
-from splitmile.analysis.sample_ratio import ExposureCount, check_sample_ratio, daily_units, split_within
+from splitmile.analysis.sample_ratio import ExposureCount, check_sample_ratio, daily_units, most_suspicious, split_within
 from splitmile.analysis.segments import compare_segments, effects_by_segment, units_by_segment
 from splitmile.analysis.switchback import analyze_switchback
 from splitmile.analysis.verdict import decide
@@ -110,7 +110,8 @@ def compute_scorecard(
     share = contaminated / total if total else None
     contamination = Contamination(contaminated, share, (share or 0.0) > trust.contamination_limit, trust.contamination_limit)
     segments, units_within = units_by_segment(plan, sums)
-    srm = replace(srm, by_segment=split_within(segments, units_within, shares, trust.sample_ratio_alarm))
+    by_segment = most_suspicious(split_within(segments, units_within, shares, trust.sample_ratio_alarm))
+    srm = replace(srm, by_segment=by_segment)
     effects = compute_effects(plan, sums, has_ended=has_ended, units=units)
     return Scorecard(
         experiment_id=plan.experiment_id,

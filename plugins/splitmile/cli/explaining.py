@@ -19,6 +19,9 @@ from splitmile.results.explanations import Explanation, UnitTrail, UnitValue
 
 commands = typer.Typer()
 
+_WIDTH = 160
+"""Sums have twenty digits; a narrower terminal wraps lines rather than cut them off."""
+
 
 @commands.command()
 def explain(
@@ -65,7 +68,7 @@ def _plain(value: object) -> str:
 
 
 def _print(found: Explanation, *, with_sql: bool) -> None:
-    console = Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
+    console = Console(highlight=False, emoji=False, markup=False, soft_wrap=True, width=_WIDTH)
     console.print(f"{found.label} · {found.metric}, {found.role} {found.kind} of {found.experiment_id}, as of {found.as_of_date}")
     day = (found.as_of_date - found.start_date).days + 1
     console.print(f"{found.title} · by {found.unit_type}, {found.start_date} to {found.end_date}, day {day}")
@@ -120,7 +123,7 @@ def _print_moments(console: Console, found: Explanation) -> None:
 
 
 def _print_values(console: Console, units: Iterable[UnitValue]) -> None:
-    headings = ("variant", "unit", "numerator", "denominator", "before: numerator", "before: denominator", "contribution")
+    headings = ("variant", "unit", "numerator", "denominator", "numerator before", "denominator before", "contribution")
     _table(
         console,
         headings,

@@ -22,12 +22,14 @@ from splitmile.ingest.failures import (
     TooManyRejected,
 )
 from splitmile.ingest.files import fetch_file
-from splitmile.ingest.partitions import FeedPartition, list_partition, partition_prefix
+from splitmile.ingest.partitions import FeedPartition, changed_objects, list_partition, partition_prefix
+from splitmile.ingest.versions import replaced_versions
 from splitmile.object_store import ObjectStore, StoredObject
 from splitmile.settings import Settings
 from splitmile.warehouse import ColumnTypeUnfit, FileUnreadable, IncomingFile, Stage, StagedFile, Warehouse, retried_on_conflict
 
 _LOAD_TABLES = ("ops.load_ledger", "ops.rejected_rows", "ops.feed_warnings")
+_HISTORY_TABLES = ("ops.superseded_rows", "ops.partition_changes", "ops.changed_dates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,30 +202,27 @@ def _replace(
 ) -> LoadReport:
     now = datetime.now(UTC).replace(tzinfo=None)
     of_partition = [partition.feed, partition.partition_date]
-    names = ", ".join(column.name for column in feed.columns)
-    with warehouse.transaction(locked=(feed.table, *_LOAD_TABLES, "ops.changed_dates")):
-        changed = _changed_dates(warehouse, staged, feed, partition)
+    of_load = {"load_id": load_id, "feed": feed.name, "partition_date": partition.partition_date}
+    with warehouse.transaction(locked=(feed.table, *_LOAD_TABLES, *_HISTORY_TABLES)):
+        incoming = staged if partition.objects else None
+        with replaced_versions(warehouse, feed, partition.partition_date, incoming) as changed:
+            _replace_rows(warehouse, incoming, feed, partition.partition_date, load_id)
         warehouse.append(
             "ops.changed_dates",
             [{"feed": feed.name, "business_date": day, "load_id": load_id, "changed_at": now, "transformed_at": None} for day in changed],
         )
-        warehouse.execute(f"delete from {feed.table} where partition_date = ?", of_partition[1:])
+        changes = changed_objects(warehouse, partition)
+        warehouse.append("ops.partition_changes", [{**of_load, **change, "changed_at": now} for change in changes])
         for table in _LOAD_TABLES:
             warehouse.execute(f"delete from {table} where feed = ? and partition_date = ?", of_partition)
-        if partition.objects:
-            warehouse.execute(
-                f"insert into {feed.table} ({names}, partition_date, object_key, etag, line_number, load_id) "
-                f"select {names}, cast(? as date), object_key, etag, line_number, ? from {staged} where reason is null",
-                [partition.partition_date, load_id],
-            )
+        if incoming:
             warehouse.execute(
                 "insert into ops.rejected_rows "
                 "(load_id, feed, partition_date, object_key, line_number, reason, row_text, rejected_at) "
-                f"select ?, ?, cast(? as date), object_key, line_number, reason, row_text, cast(? as timestamp) from {staged} "
+                f"select ?, ?, cast(? as date), object_key, line_number, reason, row_text, cast(? as timestamp) from {incoming} "
                 "where reason is not null",
                 [load_id, *of_partition, now],
             )
-        of_load = {"load_id": load_id, "feed": feed.name, "partition_date": partition.partition_date}
         warehouse.append(
             "ops.load_ledger",
             [
@@ -252,26 +251,15 @@ def _replace(
     )
 
 
-def _changed_dates(warehouse: Warehouse, staged: str, feed: Feed, partition: FeedPartition) -> list[date]:
-    """The business dates that the replacement touches, asked before it.
-
-    An id of the partition, old or new, may stand in other partitions as well, under another date: whichever version wins
-    afterwards, both dates change. So the rows of these ids count, wherever they are.
-    """
-    business_date = warehouse.business_date_sql(feed.instant_column)
-    staged_ids, staged_dates = "", ""
-    if partition.objects:
-        staged_ids = f"union select {feed.id_column} from {staged} where reason is null"
-        staged_dates = f"union select {business_date} from {staged} where reason is null"
-    rows = warehouse.fetch(
-        f"""
-        select distinct {business_date} as business_date from {feed.table}
-        where {feed.id_column} in (select {feed.id_column} from {feed.table} where partition_date = ? {staged_ids})
-        {staged_dates}
-        order by 1""",
-        [partition.partition_date],
-    )
-    return [row["business_date"] for row in rows]
+def _replace_rows(warehouse: Warehouse, staged: str | None, feed: Feed, partition_date: date, load_id: str) -> None:
+    names = ", ".join(column.name for column in feed.columns)
+    warehouse.execute(f"delete from {feed.table} where partition_date = ?", [partition_date])
+    if staged:
+        warehouse.execute(
+            f"insert into {feed.table} ({names}, partition_date, object_key, etag, line_number, load_id) "
+            f"select {names}, cast(? as date), object_key, etag, line_number, ? from {staged} where reason is null",
+            [partition_date, load_id],
+        )
 
 
 def _load_id(partition: FeedPartition) -> str:

@@ -11,7 +11,7 @@ from splitmile.errors import FeedError
 from splitmile.ingest.contract import FEEDS, FeedName
 from splitmile.object_store import ObjectStore, StoredObject
 from splitmile.settings import Settings
-from splitmile.warehouse import Warehouse
+from splitmile.warehouse import Row, Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,26 @@ def find_changed_partitions(
             if set(partition.objects) != ledger.get((feed, partition.partition_date), set()):
                 changed.append(partition)
     return changed
+
+
+def changed_objects(warehouse: Warehouse, partition: FeedPartition) -> list[Row]:
+    """What differs between a partition and the ledger: key and etag of each object that was `added`, `replaced` or `removed`.
+
+    In the order of the keys; of an object that was removed the etag is that of the ledger.
+    """
+    ledger = {
+        row["object_key"]: row["etag"]
+        for row in warehouse.fetch(
+            "select object_key, etag from ops.load_ledger where feed = ? and partition_date = ?", [partition.feed, partition.partition_date]
+        )
+    }
+    present = {stored.key: stored.etag for stored in partition.objects}
+    changes: list[Row] = []
+    for key in sorted({*ledger, *present}):
+        if ledger.get(key) != present.get(key):
+            change = "added" if key not in ledger else "replaced" if key in present else "removed"
+            changes.append({"object_key": key, "etag": present.get(key, ledger.get(key)), "change": change})
+    return changes
 
 
 def partition_prefix(settings: Settings, feed: FeedName, partition_date: date) -> str:

@@ -32,7 +32,8 @@ class LayerSplit:
 def layer_pairs(as_of: date) -> Batch:
     """One row per two experiments of a layer, and per holdout and experiment of its layer, that run at one time.
 
-    Of the two, one at least runs on the date. A unit is shared where it joined each of the two before the other was over; what is about the other kind of row is null.
+    Of the two, one at least runs on the date. A unit is shared where it joined each before the other was over; what is about the
+    other kind of row is null.
     """
     today = date_literal(as_of)
     return Batch(

@@ -41,7 +41,7 @@ def marts_suites(as_of: date, unit_day_measures: Collection[str], splits: Sequen
             (
                 Check(
                     "layer_split_planned",
-                    "The p-value of the sample-ratio test of experiments of a layer that began on one date: their units against their shares.",
+                    "The p-value of the sample-ratio test of a layer's experiments that began together: their units against their shares.",
                     "A service loses units, or assigns other shares than the files say: compare the two, and correct the wrong one.",
                     BETWEEN,
                     {"column": "split_p_value"},

@@ -23,7 +23,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 # The view of an experiment is marts.experiment_ID, and these tables are there already.
-_TABLES = ("exposures_daily", "moments", "unit_days", "unit_metrics", "unit_windows", "units")
+_TABLES = ("exposures_daily", "histograms", "moments", "quantiles", "unit_days", "unit_metrics", "unit_windows", "units")
 
 
 def _names_no_table(experiment_id: str) -> str:

@@ -139,11 +139,12 @@ def _estimate_windows(
     truth: PlantedTruth, exposures: pd.DataFrame, deliveries: pd.DataFrame, parts: tuple[pd.Series, pd.Series]
 ) -> RowEstimate:
     """A zone has the variant of its latest exposure before the order; what lies between two exposures is a unit."""
-    rows = deliveries[["zone_id", "ordered_at"]].assign(n=parts[0], d=parts[1]).sort_values("ordered_at")
-    met = exposures[["unit_id", "exposed_at", "variant"]].sort_values("exposed_at").assign(window=lambda rows: range(len(rows)))
+    rows = deliveries[["zone_id", "ordered_at"]].assign(n=parts[0], d=parts[1]).sort_values("ordered_at").astype({"zone_id": "str"})
+    met = exposures[["unit_id", "exposed_at", "variant"]].sort_values("exposed_at").astype({"unit_id": "str"})
+    met["window"] = range(len(met))
     placed = pd.merge_asof(rows, met, left_on="ordered_at", right_on="exposed_at", left_by="zone_id", right_by="unit_id")
     sums = placed.groupby(["variant", "window"])[["n", "d"]].sum()
-    control, treated = sums.loc[truth.control], sums.loc[truth.treatment]
+    control, treated = (sums[sums.index.get_level_values("variant") == name] for name in (truth.control, truth.treatment))
     (mean_t, var_t), (mean_c, var_c) = _ratio(treated), _ratio(control)
     return RowEstimate(truth, (len(control), len(treated)), mean_t / mean_c - 1, (mean_t - mean_c) / sqrt(var_t + var_c))
 

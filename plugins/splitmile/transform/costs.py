@@ -7,18 +7,23 @@ of the connection tells at once, and Redshift's system views after the run. A fi
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from splitmile.warehouse import Warehouse
 
 DBT = "dbt"
 """Name of the row that has what dbt takes for itself."""
+
+_CLOCKS_DIFFER_BY = timedelta(minutes=5)
+_BLOCK_BYTES = 1 << 20
+_COMMENT_KEYS = re.compile(r'"(invocation_id|node)":\s*"([^"]*)"')
 
 _WRITING = ("INSERT", "BATCH_INSERT", "CREATE_TABLE_AS", "BATCH_CREATE_TABLE_AS", "UPDATE", "MERGE_INTO")
 
@@ -147,6 +152,42 @@ class CostCollector:
         if profile.get("query_name"):
             with self._lock:
                 self._of_node[node].figures.add(*_profiled(profile))
+
+
+def redshift_figures(warehouse: Warehouse, invocation_id: str, started_at: datetime) -> dict[str, EngineFigures]:
+    """By node, what Redshift's system views say of the statements of one invocation; nothing of those that the views do not have yet.
+
+    Every statement has the node and the invocation as JSON in a comment at its end, of which a long statement has only a part in
+    each row.
+
+    Args:
+        warehouse: A session of the user that ran dbt, who sees its own statements.
+        invocation_id: dbt's own.
+        started_at: Of the run, UTC.
+    """
+    run = ["splitmile:build_marts", started_at - _CLOCKS_DIFFER_BY]
+    texts: defaultdict[int, str] = defaultdict(str)
+    for row in warehouse.fetch(
+        "select t.query_id, t.sequence, t.text from sys_query_text as t inner join sys_query_history as h on t.query_id = h.query_id "
+        "where h.query_label = ? and h.start_time >= ? order by t.query_id, t.sequence",
+        run,
+    ):
+        texts[row["query_id"]] += row["text"]
+    figures: defaultdict[str, EngineFigures] = defaultdict(EngineFigures)
+    for row in warehouse.fetch(
+        "select d.query_id, "
+        "sum(case when d.step_name = 'insert' then d.output_rows end) as rows_written, "
+        "sum(case when d.step_name = 'scan' and d.table_id > 0 then d.input_rows end) as rows_read, "
+        "sum(d.blocks_read) as blocks_read "
+        "from sys_query_detail as d inner join sys_query_history as h on d.query_id = h.query_id "
+        "where h.query_label = ? and h.start_time >= ? and d.metrics_level = 'step' group by d.query_id",
+        run,
+    ):
+        said = dict(_COMMENT_KEYS.findall(texts[row["query_id"]]))
+        if said.get("invocation_id") == invocation_id:
+            written, read, blocks = (None if row[name] is None else int(row[name]) for name in ("rows_written", "rows_read", "blocks_read"))
+            figures[said.get("node", "")].add(written, read, None if blocks is None else blocks * _BLOCK_BYTES, None)
+    return dict(figures)
 
 
 def record(warehouse: Warehouse, run_id: str, business_date: date, costs: Sequence[ModelCost], ran_at: datetime) -> None:

@@ -57,6 +57,6 @@ grant select on
     pg_catalog.svv_table_info, pg_catalog.svv_redshift_columns, pg_catalog.svv_all_columns, pg_catalog.svv_all_tables,
     pg_catalog.svv_redshift_tables, pg_catalog.svv_external_schemas, pg_catalog.svv_external_tables, pg_catalog.svv_external_columns,
     pg_catalog.svv_relation_privileges, pg_catalog.svv_schema_privileges, pg_catalog.sys_load_history, pg_catalog.sys_load_error_detail,
-    pg_catalog.stl_load_errors
+    pg_catalog.stl_load_errors, pg_catalog.sys_query_history, pg_catalog.sys_query_text, pg_catalog.sys_query_detail
 to public;
 reset allow_system_table_mods;

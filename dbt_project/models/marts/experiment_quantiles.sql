@@ -1,0 +1,305 @@
+{#- Redshift: a few rows an experiment and day, joined to nothing, so how they are spread is left to it. -#}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_dates',
+        meta={'replaces': {'column': 'as_of_date', 'first_date': 'as_of_from', 'last_date': 'as_of_date'}},
+        on_schema_change='fail',
+        full_refresh=false,
+        dist='auto',
+        sort=['as_of_date', 'experiment_id'],
+    )
+}}
+{%- set metrics = quantile_metrics(used_metrics()) %}
+-- The linter loses count of the indentation inside loops of Jinja.
+-- noqa: disable=LT02
+with
+
+as_of_dates as (
+    select business_date as as_of_date from {{ ref('calendar') }}
+    where business_date between {{ date_of('as_of_from') }} and {{ as_of_date() }}
+),
+
+experiments as (
+    select * from {{ ref('stg_experiments') }}
+    where start_date <= {{ as_of_date() }} and end_date >= {{ date_of('as_of_from') }}
+),
+
+variants as (
+    select * from {{ ref('stg_variants') }}
+),
+
+experiment_metrics as (
+    select * from {{ ref('stg_experiment_metrics') }}
+),
+
+histograms as (
+    select * from {{ ref('experiment_histograms') }}
+    where business_date <= {{ as_of_date() }} and value is not null
+),
+
+observations as (
+    select * from {{ ref('delivery_observations') }}
+    where business_date <= {{ as_of_date() }}
+),
+
+{{ quantile_arms(metrics) }}
+
+-- One row per unit and as-of date that it counts on; one without an observation is a unit too.
+units as (
+    {% for metric in metrics %}
+    select
+        arms.arm,
+        as_of_dates.as_of_date,
+        experiment_units.unit_type,
+        experiment_units.unit_id,
+        experiment_units.first_exposed_at,
+        coalesce(unit_totals.{{ metric.name }}_observed, 0) - experiment_units.base_{{ metric.name }}_observed as observations,
+        coalesce(unit_totals.{{ metric.name }}_near, 0) - experiment_units.base_{{ metric.name }}_near as near_observations
+    from {{ ref('experiment_units') }} as experiment_units
+    inner join arms
+        on
+            experiment_units.experiment_id = arms.experiment_id
+            and experiment_units.variant = arms.variant
+            and arms.metric = '{{ metric.name }}'
+    inner join as_of_dates
+        on
+            as_of_dates.as_of_date between arms.start_date and arms.end_date
+            and experiment_units.exposure_date <= as_of_dates.as_of_date
+            and (experiment_units.contamination_date is null or experiment_units.contamination_date > as_of_dates.as_of_date)
+    left join {{ ref('unit_totals') }} as unit_totals
+        on
+            experiment_units.unit_type = unit_totals.unit_type
+            and experiment_units.unit_id = unit_totals.unit_id
+            and as_of_dates.as_of_date = unit_totals.business_date
+    where not experiment_units.is_excluded
+    union all
+    {% endfor %}
+    select
+        cast(null as integer) as arm,
+        cast(null as date) as as_of_date,
+        cast(null as varchar(32)) as unit_type,
+        cast(null as varchar(128)) as unit_id,
+        cast(null as timestamp) as first_exposed_at,
+        cast(null as bigint) as observations,
+        cast(null as bigint) as near_observations
+    where 1 = 0
+),
+
+totals as (
+    select
+        units.arm,
+        units.as_of_date,
+        arms.near_value,
+        max(arms.share) * cast(sum(units.observations) as bigint) as quantile_rank,
+        count(*) as unit_count,
+        sum(units.observations) as sum_observations,
+        sum(units.near_observations) as sum_near,
+        sum(cast(units.observations * units.observations as decimal(38, 0))) as sum_observations_squared,
+        sum(cast(units.near_observations * units.near_observations as decimal(38, 0))) as sum_near_squared,
+        sum(cast(units.near_observations * units.observations as decimal(38, 0))) as sum_near_observations
+    from units
+    inner join arms
+        on units.arm = arms.arm
+    group by units.arm, units.as_of_date, arms.near_value
+),
+
+{% for stage in ('near', 'far') %}
+-- {{ 'Values near the one that is said to be near the quantile.' if stage == 'near' else 'All values, where the quantile is none of those.' }}
+{{ stage }}_days as (
+    select
+        arms.arm,
+        histograms.value,
+        case when histograms.business_date < {{ date_of('as_of_from') }} then {{ date_of('as_of_from') }} else histograms.business_date end
+            as seen_from,
+        sum(histograms.observations) as observations
+    from histograms
+    inner join arms
+        on
+            histograms.experiment_id = arms.experiment_id
+            and histograms.variant = arms.variant
+            and histograms.metric = arms.metric
+            and arms.start_date <= histograms.business_date
+    where
+        {% if stage == 'near' %}
+        {%- for metric in metrics %}
+        (histograms.metric = '{{ metric.name }}' and histograms.value between {{ metric.low }} and {{ metric.high }})
+        {{ 'or' if not loop.last }}
+        {%- else %}
+        1 = 0
+        {%- endfor %}
+        {%- else %}
+        arms.arm in (select far_totals.arm from far_totals)
+        {%- endif %}
+    group by 1, 2, 3
+),
+
+{{ stage }}_values as (
+    select
+        totals.arm,
+        totals.as_of_date,
+        totals.quantile_rank,
+        totals.near_value,
+        totals.sum_near,
+        days.value,
+        sum(days.observations) as observations
+    from {{ stage }}_days as days
+    inner join {{ 'totals' if stage == 'near' else 'far_totals' }} as totals
+        on
+            days.arm = totals.arm
+            and days.seen_from <= totals.as_of_date
+    group by totals.arm, totals.as_of_date, totals.quantile_rank, totals.near_value, totals.sum_near, days.value
+),
+
+{{ stage }}_ranks as (
+    select
+        arm,
+        as_of_date,
+        quantile_rank,
+        value,
+        sum(observations) over (
+            partition by arm, as_of_date
+            order by value
+            rows between unbounded preceding and current row
+        ) as up_to_value,
+        -- Observations below all of these values.
+        sum_near - sum(case when value <= near_value then observations else 0 end) over (partition by arm, as_of_date) as below
+    from {{ stage }}_values
+),
+
+-- The smallest value up to which there are as many observations as the rank says, as stats.quantile has it.
+{{ stage }}_quantiles as (
+    select
+        arm,
+        as_of_date,
+        min(value) as quantile_value
+    from {{ stage }}_ranks
+    where below < quantile_rank and below + up_to_value >= quantile_rank
+    group by arm, as_of_date
+),
+{%- if stage == 'near' %}
+
+far_totals as (
+    select totals.* from totals
+    left join near_quantiles
+        on
+            totals.arm = near_quantiles.arm
+            and totals.as_of_date = near_quantiles.as_of_date
+    where near_quantiles.arm is null and totals.sum_observations > 0
+),
+{%- endif %}
+
+{% endfor %}
+{% for stage in ('near', 'far') %}
+{{ stage }}_gaps as (
+    select
+        quantiles.arm,
+        quantiles.as_of_date,
+        least(arms.near_value, quantiles.quantile_value) as above_value,
+        greatest(arms.near_value, quantiles.quantile_value) as up_to_value,
+        case when quantiles.quantile_value > arms.near_value then 1 else -1 end as direction,
+        arms.metric,
+        arms.start_date
+    from {{ stage }}_quantiles as quantiles
+    inner join arms
+        on quantiles.arm = arms.arm
+),
+
+-- Units with observations between that value and the quantile, and how many more or fewer they have up to the quantile.
+{{ stage }}_steps as (
+    {% for metric in metrics %}
+    {%- for unit_type, unit_column in unit_columns().items() %}
+    select
+        units.arm,
+        units.as_of_date,
+        units.unit_id,
+        units.observations,
+        units.near_observations,
+        gaps.direction * count(*) as step
+    from units
+    inner join {{ stage }}_gaps as gaps
+        on
+            units.arm = gaps.arm
+            and units.as_of_date = gaps.as_of_date
+    inner join observations
+        on
+            units.unit_id = observations.{{ unit_column }}
+            and units.first_exposed_at <= observations.ordered_at
+            and units.as_of_date >= observations.business_date
+            and gaps.above_value < observations.value
+            and gaps.up_to_value >= observations.value
+    where
+        units.unit_type = '{{ unit_type }}'
+        and gaps.metric = '{{ metric.name }}'
+        and observations.metric = '{{ metric.name }}'
+        and observations.business_date >= (select min(gaps.start_date) from {{ stage }}_gaps as gaps)
+        and observations.value > (select min(gaps.above_value) from {{ stage }}_gaps as gaps where gaps.metric = '{{ metric.name }}')
+        and observations.value <= (select max(gaps.up_to_value) from {{ stage }}_gaps as gaps where gaps.metric = '{{ metric.name }}')
+        {%- if stage == 'near' %}
+        and observations.value between {{ metric.low }} and {{ metric.high }}
+        {%- endif %}
+    group by units.arm, units.as_of_date, units.unit_id, units.observations, units.near_observations, gaps.direction
+    union all
+    {% endfor %}
+    {%- endfor %}
+    select
+        cast(null as integer) as arm,
+        cast(null as date) as as_of_date,
+        cast(null as varchar(128)) as unit_id,
+        cast(null as bigint) as observations,
+        cast(null as bigint) as near_observations,
+        cast(null as bigint) as step
+    where 1 = 0
+),
+
+{% endfor %}
+steps as (
+    select
+        arm,
+        as_of_date,
+        sum(step) as sum_step,
+        -- (near + step)² less near².
+        sum(cast(step * (2 * near_observations + step) as decimal(38, 0))) as sum_squared,
+        sum(cast(step * observations as decimal(38, 0))) as sum_observations
+    from (
+        select * from near_steps
+        union all
+        select * from far_steps
+    ) as all_steps
+    group by arm, as_of_date
+),
+
+quantiles as (
+    select * from near_quantiles
+    union all
+    select * from far_quantiles
+),
+
+final as (
+    select
+        cast(arms.experiment_id as varchar(128)) as experiment_id,
+        cast(arms.variant as varchar(128)) as variant,
+        cast(arms.metric as varchar(128)) as metric,
+        totals.as_of_date,
+        cast(quantiles.quantile_value as bigint) as quantile_value,
+        cast(totals.sum_observations as bigint) as observations,
+        cast(totals.unit_count as bigint) as units,
+        cast(totals.sum_near + coalesce(steps.sum_step, 0) as decimal(38, 0)) as sum_at_most,
+        cast(totals.sum_observations as decimal(38, 0)) as sum_observations,
+        cast(totals.sum_near_squared + coalesce(steps.sum_squared, 0) as decimal(38, 0)) as sum_at_most_squared,
+        cast(totals.sum_near_observations + coalesce(steps.sum_observations, 0) as decimal(38, 0)) as sum_at_most_observations,
+        cast(totals.sum_observations_squared as decimal(38, 0)) as sum_observations_squared
+    from totals
+    inner join arms
+        on totals.arm = arms.arm
+    left join quantiles
+        on
+            totals.arm = quantiles.arm
+            and totals.as_of_date = quantiles.as_of_date
+    left join steps
+        on
+            totals.arm = steps.arm
+            and totals.as_of_date = steps.as_of_date
+)
+
+select * from final

@@ -1,0 +1,158 @@
+"""Every metric of an experiment, unit by unit from the raw rows: plain pandas and Python integers, no code of the models."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import combinations
+
+import pandas as pd
+
+from splitmile.registry import Metric, MetricKind, Plan
+from splitmile.settings import Settings
+from splitmile.warehouse import open_warehouse
+
+PARTS = ("numerator", "denominator", "covariate_numerator", "covariate_denominator")
+
+Moments = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit of an experiment as of a date.
+
+    Attributes:
+        variant, exposed_at, exposure_date: Of its first exposure.
+        segments: `all` and one of each of the plan's.
+        rows: Its deliveries up to the date, before its exposure too.
+    """
+
+    variant: str
+    exposed_at: pd.Timestamp
+    exposure_date: date
+    segments: tuple[str, ...]
+    rows: pd.DataFrame
+
+
+def read_events(settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Deliveries and exposures: the latest version of each, with its local business date."""
+    with open_warehouse(settings) as warehouse:
+        deliveries = warehouse.fetch_frame("select * from landing.deliveries")
+        exposures = warehouse.fetch_frame("select * from landing.exposures")
+    clean = []
+    for frame, key, instant in ((deliveries, "delivery_id", "ordered_at"), (exposures, "exposure_id", "exposed_at")):
+        latest = frame.sort_values(["partition_date", "object_key", "line_number"]).drop_duplicates(key, keep="last")
+        local = latest[instant].dt.tz_localize("UTC").dt.tz_convert("Asia/Seoul").dt.tz_localize(None)
+        clean.append(latest.assign(business_date=(local - pd.Timedelta(hours=5)).dt.date))
+    return clean[0], clean[1]
+
+
+def units_of(plan: Plan, deliveries: pd.DataFrame, exposures: pd.DataFrame, as_of: date) -> Iterator[Unit]:
+    """The units that count as of a date."""
+    own = exposures[
+        (exposures.experiment_id == plan.experiment_id)
+        & (exposures.unit_type == plan.unit_type)
+        & (exposures.business_date >= plan.start_date)
+        & (exposures.business_date <= as_of)
+        & exposures.variant.isin([variant.name for variant in plan.variants])
+    ]
+    past = deliveries[deliveries.business_date <= as_of]
+    by_unit = dict(iter(past.groupby(f"{plan.unit_type}_id")))
+    for name, seen in own.groupby("unit_id"):
+        if seen.variant.nunique() > 1 or name in plan.denied_units or (plan.allowed_units and name not in plan.allowed_units):
+            continue
+        first = seen.sort_values(["exposed_at", "exposure_id"]).iloc[0]
+        rows = by_unit.get(name, past.iloc[:0])
+        segments = tuple(f"{key}={_segment(key, first, rows)}" for key in plan.segments)
+        yield Unit(first.variant, first.exposed_at, first.business_date, ("all", *segments), rows)
+
+
+def moments_of(plan: Plan, metric: Metric, units: list[Unit], as_of: date) -> dict[tuple[str, str], Moments]:
+    """Units and all sums of a metric's moments, by variant and segment."""
+    counted = [(unit, value) for unit in units if (value := _values(metric, unit, as_of)) is not None]
+    if metric.cap:
+        cap = metric.cap.value
+        if metric.cap.percentile is not None and counted:
+            ordered = sorted(value[0] for _, value in counted)
+            cap = ordered[math.ceil(round(metric.cap.percentile * len(ordered), 6)) - 1]
+        counted = [(unit, (min(value[0], cap if cap is not None else value[0]), *value[1:])) for unit, value in counted]
+    found: dict[tuple[str, str], list[tuple[int, ...]]] = {}
+    for unit, value in counted:
+        for segment in unit.segments:
+            found.setdefault((unit.variant, segment), []).append(value)
+    return {key: _moments(values) for key, values in found.items()}
+
+
+def _moments(values: list[tuple[int, ...]]) -> Moments:
+    parts = dict(zip(PARTS, zip(*values, strict=True), strict=True))
+    moments = {"units": len(values)}
+    moments |= {f"sum_{part}": sum(parts[part]) for part in PARTS}
+    moments |= {f"sum_{part}_squared": sum(value * value for value in parts[part]) for part in PARTS}
+    return moments | {
+        f"sum_{left}_{right.removeprefix('covariate_') if left.startswith('covariate') else right}": sum(
+            a * b for a, b in zip(parts[left], parts[right], strict=True)
+        )
+        for left, right in combinations(PARTS, 2)
+    }
+
+
+def _values(metric: Metric, unit: Unit, as_of: date) -> tuple[int, int, int, int] | None:
+    """Numerator, denominator and both covariates of one unit; none where its window does not count yet."""
+    rows = unit.rows[unit.rows.ordered_at >= unit.exposed_at]
+    if metric.window:
+        first, last = metric.window.first_day, metric.window.last_day
+        if unit.exposure_date + timedelta(days=first if last is None else last) > as_of:
+            return None
+        day = rows.business_date.map(lambda each: (each - unit.exposure_date).days)
+        rows = rows[(day >= first) & (day <= (math.inf if last is None else last))]
+    numerator, denominator = _sums(metric, rows)
+    if metric.covariate_days is None:
+        return numerator, denominator, 0, 0
+    start = unit.exposure_date - timedelta(days=metric.covariate_days)
+    before = unit.rows[(unit.rows.business_date >= start) & (unit.rows.business_date < unit.exposure_date)]
+    covariate, of_covariate = _sums(metric, before)
+    return numerator, denominator, covariate, of_covariate if metric.denominator else int(len(before) > 0)
+
+
+def _sums(metric: Metric, rows: pd.DataFrame) -> tuple[int, int]:
+    numerator = _measure(metric.numerator, rows)
+    if metric.kind is MetricKind.proportion:
+        return int(numerator > 0), 1
+    return numerator, _measure(metric.denominator, rows) if metric.denominator else 1
+
+
+def _measure(name: str, rows: pd.DataFrame) -> int:
+    delivered = rows[rows.status == "delivered"]
+    promised = delivered[delivered.promised_at.notna()]
+    picked = rows[rows.picked_up_at.notna() & rows.assigned_at.notna()]
+
+    def seconds(of: pd.DataFrame, start: str, end: str) -> int:
+        return int((of[end].dt.floor("s") - of[start].dt.floor("s")).dt.total_seconds().sum())
+
+    measures = {
+        "orders": lambda: len(rows),
+        "delivered_orders": lambda: len(delivered),
+        "cancelled_orders": lambda: int((rows.status == "cancelled").sum()),
+        "promised_orders": lambda: len(promised),
+        "late_orders": lambda: int((promised.delivered_at > promised.promised_at).sum()),
+        "delivery_seconds": lambda: seconds(delivered, "ordered_at", "delivered_at"),
+        "picked_up_orders": lambda: len(picked),
+        "pickup_seconds": lambda: seconds(picked, "assigned_at", "picked_up_at"),
+        "distance_m": lambda: int(delivered.distance_m.fillna(0).sum()),
+        "fee_krw": lambda: int(delivered.fee_krw.fillna(0).sum()),
+    }
+    return measures[name]()
+
+
+def _segment(key: str, exposure: pd.Series, rows: pd.DataFrame) -> str:
+    if key == "tenure":
+        before = rows[rows.business_date < exposure.business_date].business_date
+        if not len(before):
+            return "new"
+        return "under 28 days" if (exposure.business_date - before.min()).days < 28 else "28 days or more"
+    attributes = json.loads(exposure.attributes) if isinstance(exposure.attributes, str) else {}
+    value = attributes.get(key)
+    return "unknown" if value is None else str(value)[:20]

@@ -26,7 +26,6 @@ _VARIANTS = ("current", "changed", "changed_more")
 _VEHICLES = ("bike", "car", "walk")
 _STATUSES = ("delivered", "cancelled", "failed")
 _IN_THOUSAND = (940, 45, 15)
-_CONTAMINATED_SHARE = 0.01
 _OPENING_SECONDS, _OPEN_SECONDS = 3 * 3600, 17 * 3600
 _HEXADECIMAL = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 
@@ -56,6 +55,7 @@ class Workload:
         deliveries: Of a day.
         couriers, stores, zones: Units; of couriers and stores some are busier than others.
         trials: The experiments. All units of their type take part, each exposed anew on every day that it is active.
+        contaminated_share: Of an experiment's units that meet another variant within three weeks of its start.
         seed: Of everything.
     """
 
@@ -65,6 +65,7 @@ class Workload:
     stores: int
     zones: int
     trials: tuple[Trial, ...] = field(repr=False)
+    contaminated_share: float = 0.01
     seed: int = 7
 
     def date(self, day: int) -> date:
@@ -200,7 +201,7 @@ metrics:
         for at, trial in enumerate(self.trials):
             rng = np.random.default_rng([self.seed, 4, at])
             n = self.couriers if trial.unit_type == "courier" else self.stores
-            switch_day = np.where(rng.random(n) < _CONTAMINATED_SHARE, trial.first_day + rng.integers(1, 20, n), self.days + 1)
+            switch_day = np.where(rng.random(n) < self.contaminated_share, trial.first_day + rng.integers(1, 20, n), self.days + 1)
             found.append((rng.integers(0, trial.variants, n), switch_day))
         return found
 

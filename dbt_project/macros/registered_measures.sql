@@ -50,14 +50,15 @@
         {%- endfor -%}
         {%- for metric in graph.metrics.values() | sort(attribute="name") if metric.type in ("simple", "ratio") -%}
             {%- set meta = metric.config.meta or {} -%}
+            {%- set window, cap = meta.get("window"), meta.get("cap") -%}
             {%- set described = {
                 "name": metric.name,
                 "kind": meta.get("kind", "mean" if metric.type == "simple" else "ratio"),
                 "numerator": measure_of[metric.name if metric.type == "simple" else metric.type_params.numerator.name],
                 "denominator": none if metric.type == "simple" else measure_of[metric.type_params.denominator.name],
                 "covariate_days": meta.get("covariate_days", 0),
-                "window": meta.get("window"),
-                "cap": meta.get("cap"),
+                "window": {"first_day": window.first_day, "last_day": window.get("last_day")} if window else none,
+                "cap": {"value": cap.get("value"), "percentile": cap.get("percentile")} if cap else none,
             } -%}
             {%- set measure = measures[described.numerator] -%}
             {%- if measure.agg == "percentile" -%}

@@ -105,14 +105,21 @@ def test_the_digest_gathers_what_is_kept(marts: Warehouse, settings: Settings) -
         "('feeds', ?, 'freshness', 'warn', true, '3', '9', 'fine', now())",
         [AS_OF, AS_OF],
     )
-    registry = Registry((PLAN,), (Problem("experiments/x.yaml", 3, "x", "unknown key."),))
+    of_no_experiment = Problem("experiments/excluded_units.yaml", 2, None, "unknown key.", stops_experiment=False)
+    registry = Registry((PLAN,), (Problem("experiments/x.yaml", 3, "x", "unknown key."), of_no_experiment))
     digest = compose_digest(marts, settings, registry, AS_OF)
     assert (digest.orders, digest.deliveries) == (2, 1)
     assert [news.scorecard.verdict.decision for news in digest.news] == [Decision.ship]
     assert digest.news[0].previous_decision is None
     assert len(digest.news[0].courses[0].points) == 1
-    assert [(w.severity, w.subject) for w in digest.warnings] == [("block", "x"), ("warn", "feeds: volume"), ("warn", "feed deliveries")]
+    assert [(w.severity, w.subject) for w in digest.warnings] == [
+        ("block", "x"),
+        ("warn", "experiments/excluded_units.yaml"),
+        ("warn", "feeds: volume"),
+        ("warn", "feed deliveries"),
+    ]
     assert "experiments/x.yaml:3" in digest.warnings[0].message
+    assert digest.warnings[1].message == "experiments/excluded_units.yaml:2: unknown key."
     assert [(r.before, r.after) for r in digest.restatements] == [(0.0, pytest.approx(100 / BASE.mean()))]
     assert "Deliveries of 2026-03-05" in digest.restatements[0].cause
 

@@ -243,3 +243,26 @@ def test_time_is_utc(by_driver: Connect) -> None:
     cursor = by_driver().cursor()
     cursor.execute("select timestamptz '2026-03-01 00:00:00+09'")
     assert cursor.fetchone()[0] == datetime(2026, 2, 28, 15, tzinfo=UTC)
+
+
+def test_statements_that_ended_are_in_the_system_views(by_driver: Connect, schema: str) -> None:
+    connection = by_driver()
+    connection.autocommit = True
+    cursor = connection.cursor()
+    group = f"group-{uuid.uuid4().hex}"
+    cursor.execute(f"set query_group to '{group}'")
+    cursor.execute(f"create table {schema}.kept (n int)")
+    long = f"insert into {schema}.kept select 1 union all select 2 /* {'x' * 5000} */ /* the end */"
+    cursor.execute(long)
+    with pytest.raises(redshift_connector.ProgrammingError):
+        cursor.execute(f"insert into {schema}.gone select 1")
+    found = (
+        "select t.sequence, t.text, d.output_rows from sys_query_text t join sys_query_history h on h.query_id = t.query_id "
+        "left join sys_query_detail d on d.query_id = h.query_id where h.query_label = %s order by h.query_id, t.sequence"
+    )
+    cursor.execute(found, (group,))
+    rows = [tuple(row) for row in cursor.fetchall()]
+    texts = [text for _, text, _ in rows]
+    assert [sequence for sequence, _, _ in rows] == [0, 0, 0, 1]
+    assert "".join(texts[2:]).rstrip() == long
+    assert [rows[0][2], rows[1][2], rows[2][2]] == [None, None, 2]

@@ -408,6 +408,7 @@ def test_a_broken_list_of_excluded_units_is_a_problem_and_stops_no_experiment(tm
     registry = load(tmp_path, dispatch_ranking=GOOD, excluded_units=text)
     (problem,) = registry.problems
     assert (problem.path, problem.line, problem.experiment_id) == ("experiments/excluded_units.yaml", line, None)
+    assert not problem.stops_experiment
     assert part in problem.message
     assert [(plan.experiment_id, plan.denied_units) for plan in registry.plans] == [("dispatch_ranking", ())]
 

@@ -33,6 +33,16 @@ experiment_metrics as (
     select * from {{ ref('stg_experiment_metrics') }}
 ),
 
+experiment_units as (
+    select * from {{ ref('experiment_units') }}
+    where not is_excluded
+),
+
+unit_totals as (
+    select * from {{ ref('unit_totals') }}
+    where business_date between {{ date_of('as_of_from') }} and {{ as_of_date() }}
+),
+
 histograms as (
     select * from {{ ref('experiment_histograms') }}
     where business_date <= {{ as_of_date() }} and value is not null
@@ -56,7 +66,7 @@ units as (
         experiment_units.first_exposed_at,
         coalesce(unit_totals.{{ metric.name }}_observed, 0) - experiment_units.base_{{ metric.name }}_observed as observations,
         coalesce(unit_totals.{{ metric.name }}_near, 0) - experiment_units.base_{{ metric.name }}_near as near_observations
-    from {{ ref('experiment_units') }} as experiment_units
+    from experiment_units
     inner join arms
         on
             experiment_units.experiment_id = arms.experiment_id
@@ -67,12 +77,11 @@ units as (
             as_of_dates.as_of_date between arms.start_date and arms.end_date
             and experiment_units.exposure_date <= as_of_dates.as_of_date
             and (experiment_units.contamination_date is null or experiment_units.contamination_date > as_of_dates.as_of_date)
-    left join {{ ref('unit_totals') }} as unit_totals
+    left join unit_totals
         on
             experiment_units.unit_type = unit_totals.unit_type
             and experiment_units.unit_id = unit_totals.unit_id
             and as_of_dates.as_of_date = unit_totals.business_date
-    where not experiment_units.is_excluded
     union all
     {% endfor %}
     select

@@ -1,5 +1,7 @@
 {{ config(materialized='view', bind=false) }}
 {%- set measures = registered_measures() %}
+-- The linter loses count of the indentation inside loops of Jinja.
+-- noqa: disable=LT02
 with
 
 experiments as (
@@ -20,7 +22,7 @@ final as (
         units.experiment_id,
         units.variant,
         units.unit_id,
-        cast({{ dbt.datediff('units.exposure_date', 'unit_days.business_date', 'day') }} as integer) as day_since_exposure,
+        cast(unit_days.business_date - units.exposure_date as integer) as day_since_exposure,
         unit_days.business_date,
         {% for measure in measures %}
         unit_days.{{ measure.name }}{{ ',' if not loop.last }}

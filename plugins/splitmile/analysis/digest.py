@@ -128,6 +128,8 @@ def _courses(warehouse: Warehouse, plan: Plan, as_of: date) -> tuple[EffectCours
 def _registry_warnings(registry: Registry, words: Catalogue) -> list[DataWarning]:
     return [
         DataWarning("block", problem.experiment_id or problem.path, f"{problem} {words('warnings.left_out')}")
+        if problem.stops_experiment
+        else DataWarning("warn", problem.path, str(problem))
         for problem in registry.problems
     ]
 

@@ -21,7 +21,9 @@ def unit_trail(warehouse: Warehouse, plan: Plan, metric: Metric, as_of: date, ex
     unit = _unit(warehouse, plan, unit_id)
     columns = _columns(metric, expressions)
     exposure = unit["exposure_date"]
-    deliveries, days, sums = (), (), ()
+    deliveries: tuple[TrailDelivery, ...] = ()
+    days: tuple[TrailDay, ...] = ()
+    sums: tuple[TrailSum, ...] = ()
     if exposure is not None:
         deliveries = _deliveries(warehouse, plan, unit, columns)
         days = _days(warehouse, plan, metric, unit, as_of, tuple(columns))

@@ -121,19 +121,14 @@ def _document(path: Path) -> Document:
 
 def _excluded_units(paths: Sequence[Path], relative_to: Path) -> tuple[ExcludedUnits, list[Problem]]:
     """The units of the one file there may be; of a second one, with the other ending, a problem."""
-    read = [(path, read_excluded_units(_document(path))) for path in paths[:1]]
-    problems = [
-        Problem(_shown_path(path, relative_to), fault.line, None, fault.message)
-        for path, found in read
-        for fault in sorted(found.faults, key=lambda fault: fault.line)
-    ]
-    problems += [
-        Problem(
-            _shown_path(path, relative_to), 1, None, f"{paths[0].name} is there too and is the one that is read; put both into one file"
-        )
-        for path in paths[1:]
-    ]
-    return (read[0][1] if read else ExcludedUnits({}, ())), problems
+    if not paths:
+        return ExcludedUnits({}, ()), []
+    excluded = read_excluded_units(_document(paths[0]))
+    second = f"{paths[0].name} is there too and is the one that is read; put both into one file"
+    faults = [(paths[0], fault) for fault in sorted(excluded.faults, key=lambda fault: fault.line)]
+    faults += [(path, Fault(1, second)) for path in paths[1:]]
+    problems = [Problem(_shown_path(path, relative_to), fault.line, None, fault.message, stops_experiment=False) for path, fault in faults]
+    return excluded, problems
 
 
 def _refuse_shared_ids(files: list[_File]) -> None:

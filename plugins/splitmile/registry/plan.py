@@ -211,19 +211,21 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in an experiment file.
+    """One thing wrong in a file of the experiments folder.
 
     Attributes:
         path: File, relative to the project where it can be.
         line: Line, counted from 1.
         experiment_id: The experiment it stops, where that could be read.
         message: What is wrong, what was expected, what to do.
+        stops_experiment: False where the file is no experiment's: all go on, without what the file says.
     """
 
     path: str
     line: int
     experiment_id: str | None
     message: str
+    stops_experiment: bool = True
 
     def __str__(self) -> str:
         """As compilers print it: `file:line: message`."""

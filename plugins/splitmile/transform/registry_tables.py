@@ -6,7 +6,7 @@ import hashlib
 import json
 from datetime import UTC, datetime
 
-from splitmile.registry.plan import MAX_SEGMENTS, Plan, Registry
+from splitmile.registry.plan import MAX_SEGMENTS, MetricKind, Plan, Registry
 from splitmile.transform.switchback_schedule import sync_schedules
 from splitmile.warehouse import Row, Warehouse, retried_on_conflict
 
@@ -110,6 +110,8 @@ def _definition(plan: Plan) -> str:
         "activation": plan.activation,
         "allowed_units": sorted(plan.allowed_units),
         "denied_units": sorted(plan.denied_units),
+        # Of these something is kept for each unit or day since the start; all others are made of the units' running sums.
+        "kept_metrics": sorted(p.metric.name for p in plan.metrics if p.metric.window or p.metric.kind is MetricKind.quantile),
         # The schedule says which windows are treated, so it hangs on which variant is the control.
         "switchback": {**plan.switchback.design, "burn_in_minutes": plan.switchback.burn_in_minutes, "control": plan.control.name}
         if plan.switchback

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from splitmile.registry.plan import Plan
-from splitmile.stats import SwitchbackDesign
-from splitmile.stats.switchback_rows import burn_in
 from splitmile.warehouse import Row, Warehouse
 
 
@@ -44,6 +42,10 @@ def schedule_rows(plan: Plan) -> Iterator[Row]:
     `counts_from` is where the burn-in ends: `starts_at` where the zone goes on with its variant. The first window counts as a
     switch, so that both variants lose the same stretch.
     """
+    # Imported here: the statistics bring scipy with them, and most runs draw no schedule.
+    from splitmile.stats import SwitchbackDesign
+    from splitmile.stats.switchback_rows import burn_in
+
     if plan.switchback is None:
         return
     design = SwitchbackDesign.from_dict(plan.switchback.design)

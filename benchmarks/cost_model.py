@@ -12,6 +12,7 @@ from functools import cache
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
 UNIT_TYPE_CYCLE = ("customer", "courier", "store", "customer", "zone")
@@ -60,6 +61,10 @@ POPULATIONS: Mapping[str, UnitPopulation] = {
 """Six customers, a twelfth of a courier and a thirtieth of a store for each delivery of a day; a zone has 1,000 deliveries."""
 
 
+OBSERVATION_LOGARITHM = (8.12, 0.463)
+"""Mean and standard deviation of the logarithm of the seconds from an order to its delivery, as the simulated city has them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """How much there is to do on a day.
@@ -70,13 +75,14 @@ class Workload:
         age_days: Business dates since the experiments began; none means that they are spread evenly over their duration, as
             where a new one begins whenever another ends.
         duration_days: How long an experiment runs.
-        history_days: Days whose raw rows and unit-days are kept.
+        history_days: Days whose rows are kept, but for the dates of running sums, of which `kept_totals_days` tells.
         traffic_share: Share of a unit type's units that one experiment takes.
         logged_again_share: Chance that a unit which was exposed before is logged again on a day on which it is active.
-        metrics: Per experiment.
+        unit_metrics: Metrics of an experiment that are added up per unit.
+        window_days: Days since exposure that one of them is limited to.
+        quantile_metrics: Metrics of an experiment that are quantiles.
         variants: Per experiment, the control counted.
-        unit_metrics_keep_days: As-of dates for which per-unit values are kept; dbt's variable of that name. An experiment that has
-            ended keeps its last ones beside.
+        lookback_dates: The setting of that name: for so many dates before the newest one running sums are kept.
     """
 
     deliveries: float
@@ -86,9 +92,11 @@ class Workload:
     history_days: int = 365
     traffic_share: float = 0.1
     logged_again_share: float = 0.15
-    metrics: int = 4
+    unit_metrics: int = 5
+    window_days: int = 7
+    quantile_metrics: int = 1
     variants: int = 2
-    unit_metrics_keep_days: int = 7
+    lookback_dates: int = 7
 
     def __post_init__(self) -> None:
         """Refuse what no installation can have."""
@@ -104,13 +112,19 @@ class Workload:
         """The ages at which experiments are looked at, all equally often."""
         return (self.age_days,) if self.age_days is not None else tuple(range(1, self.duration_days + 1))
 
+    @property
+    def ended_cohorts(self) -> float:
+        """How many times as many experiments as are under way have ended in the kept days."""
+        # Where all experiments have one age there are no earlier ones; else one has ended for each of the kept days.
+        return 0.0 if self.age_days is not None else max(0.0, self.history_days / self.duration_days - 1)
+
 
 @dataclass(frozen=True, slots=True)
 class TableRows:
     """Rows of one table.
 
     Attributes:
-        written: Rows written by one day's run.
+        written: Rows of the newest date, which one day's run writes.
         kept: Rows that the table holds.
     """
 
@@ -118,50 +132,101 @@ class TableRows:
     kept: float
 
 
-def active_units(deliveries: float) -> dict[str, float]:
-    """Units of each type that have a delivery on a day."""
-    return {name: population.per_delivery * deliveries * population.seen(1) for name, population in POPULATIONS.items()}
+def active_units(workload: Workload, days: int = 1) -> dict[str, float]:
+    """Units of each type that experiments are on with a delivery within some days."""
+    return {
+        name: POPULATIONS[name].per_delivery * workload.deliveries * POPULATIONS[name].seen(days)
+        for name, count in experiments_by_unit_type(workload.experiments).items()
+        if count
+    }
 
 
 def exposed_units(workload: Workload, age_days: int) -> float:
-    """Units in all experiments together, when every experiment has that age."""
-    return sum(
-        count * workload.traffic_share * POPULATIONS[name].per_delivery * workload.deliveries * POPULATIONS[name].seen(age_days)
-        for name, count in experiments_by_unit_type(workload.experiments).items()
-    )
+    """Units in all experiments together, when every experiment has that age; before their first day there are none."""
+    if age_days < 1:
+        return 0.0
+    active, counts = active_units(workload, age_days), experiments_by_unit_type(workload.experiments)
+    return sum(counts[name] * workload.traffic_share * units for name, units in active.items())
 
 
-def experiments_by_unit_type(experiments: int) -> dict[str, float]:
+def experiments_by_unit_type(experiments: int) -> dict[str, int]:
     """How many experiments there are on each unit type."""
-    cycle = len(UNIT_TYPE_CYCLE)
-    whole, rest = divmod(experiments, cycle)
+    whole, rest = divmod(experiments, len(UNIT_TYPE_CYCLE))
     return {name: whole * UNIT_TYPE_CYCLE.count(name) + UNIT_TYPE_CYCLE[:rest].count(name) for name in POPULATIONS}
+
+
+def live_units(workload: Workload) -> float:
+    """Units in the experiments under way."""
+    return _mean([exposed_units(workload, age) for age in workload.ages])
+
+
+def kept_totals_days(workload: Workload) -> list[int]:
+    """The dates whose running sums are kept, as days since the first one: the look-back's, and each on which an experiment ended."""
+    days = range(1, workload.history_days + 1)
+    horizon = workload.lookback_dates + 1
+    if not workload.ended_cohorts:
+        return list(days[-horizon:])
+    days_an_end = max(1.0, workload.duration_days / workload.experiments) if workload.experiments else float("inf")
+    ends = [round(at * days_an_end) for at in range(1, int(len(days[:-horizon]) / days_an_end) + 1)]
+    return [*ends, *days[-horizon:]]
+
+
+def distinct_observations(observations: float) -> float:
+    """Different values among some observations of a quantile metric: whole seconds from order to delivery."""
+    return float((1 - np.exp(-observations * _observation_shares())).sum())
+
+
+@cache
+def _observation_shares() -> NDArray[np.float64]:
+    """Of each whole number of seconds, up to eleven hours."""
+    edges = np.log(np.arange(0.5, 40_000))
+    mean, spread = OBSERVATION_LOGARITHM
+    return np.diff(stats.norm.cdf((edges - mean) / spread))
 
 
 def rows_of_a_day(workload: Workload) -> dict[str, TableRows]:
     """Rows by table, written by one day's run and kept after it; every date is loaded once and nothing comes late."""
-    days, metrics = workload.history_days, workload.metrics
-    live = _mean([exposed_units(workload, age) for age in workload.ages])
-    fresh = _mean([exposed_units(workload, age) - (exposed_units(workload, age - 1) if age > 1 else 0) for age in workload.ages])
-    active = active_units(workload.deliveries)
-    met = workload.traffic_share * sum(active[name] * count for name, count in experiments_by_unit_type(workload.experiments).items())
+    days, arms = workload.history_days, workload.experiments * workload.variants
+    live, at_end = live_units(workload), exposed_units(workload, workload.duration_days)
+    fresh = _mean([_newly_exposed(workload, age) for age in workload.ages])
+    active = active_units(workload)
+    counts = experiments_by_unit_type(workload.experiments)
+    met = workload.traffic_share * sum(active[name] * counts[name] for name in active)
     exposures = fresh + workload.logged_again_share * (met - fresh)
     unit_days = sum(active.values())
-    arms = workload.experiments * workload.variants
-    # Where all experiments have one age there are no earlier ones; else one has ended for each of the kept days.
-    ended = 0.0 if workload.age_days else max(0.0, days / workload.duration_days - 1) * exposed_units(workload, workload.duration_days)
-    effects = workload.experiments * metrics * (workload.variants - 1)
+    units = live + workload.ended_cohorts * at_end
+    # A window of seven days counts from the sixth day after the exposure on; it is waited for after the experiment's end, too.
+    waited = workload.window_days - 1
+    if workload.age_days is None:
+        counting, awaited = fresh, waited * fresh
+    else:
+        counting = _newly_exposed(workload, workload.age_days - waited)
+        awaited = live - exposed_units(workload, workload.age_days - waited)
+    values = arms * workload.quantile_metrics * distinct_observations(workload.traffic_share * workload.deliveries / workload.variants)
+    effects = workload.experiments * (workload.unit_metrics + workload.quantile_metrics) * (workload.variants - 1)
+    observations = workload.quantile_metrics * workload.deliveries
     return {
         "landing.deliveries": TableRows(workload.deliveries, workload.deliveries * days),
         "landing.exposures": TableRows(exposures, exposures * days),
+        "marts.delivery_observations": TableRows(observations, observations * days),
         "marts.unit_days": TableRows(unit_days, unit_days * days),
-        # A dbt table: all of it is written again every day.
-        "marts.experiment_units": TableRows(live + ended, live + ended),
-        "marts.experiment_unit_metrics": TableRows(live * metrics, (live * workload.unit_metrics_keep_days + ended) * metrics),
-        "marts.experiment_moments": TableRows(arms * metrics, arms * metrics * days),
+        "marts.unit_totals": TableRows(
+            sum(active_units(workload, days).values()),
+            sum(sum(active_units(workload, day).values()) for day in kept_totals_days(workload)),
+        ),
+        "marts.experiment_units": TableRows(fresh, units),
+        "marts.experiment_unit_windows": TableRows(counting, units - awaited),
+        "marts.experiment_histograms": TableRows(values, values * days),
+        "marts.experiment_quantiles": TableRows(arms * workload.quantile_metrics, arms * workload.quantile_metrics * days),
+        "marts.experiment_moments": TableRows(arms * workload.unit_metrics, arms * workload.unit_metrics * days),
         "results.experiment_results": TableRows(effects, effects * days),
         "results.scorecards": TableRows(workload.experiments, workload.experiments * days),
     }
+
+
+def _newly_exposed(workload: Workload, age_days: int) -> float:
+    """Units that all experiments together meet on a day, when every experiment has that age."""
+    return exposed_units(workload, age_days) - exposed_units(workload, age_days - 1)
 
 
 def bytes_of_a_day(rows: Mapping[str, TableRows], bytes_per_row: Mapping[str, float]) -> dict[str, TableRows]:
@@ -170,15 +235,17 @@ def bytes_of_a_day(rows: Mapping[str, TableRows], bytes_per_row: Mapping[str, fl
 
 
 def statement_bytes(workload: Workload, plain_bytes: Mapping[str, float]) -> dict[str, float]:
-    """What the three largest statements of a run have to sort or hash, in bytes of rows that are not compressed.
+    """What the largest statements of a run have to sort or hash, in bytes of rows that are not compressed.
 
-    Removing repeated deliveries and exposures looks at all rows that are kept; totals are held per experiment and unit.
+    Running sums are hashed while they are made, and again where the units of experiments are joined to them. The day's exposures
+    are sorted by unit, and looked for among the units that experiments have; `under way` is without those that have ended.
     """
     rows = rows_of_a_day(workload)
     return {
-        "landing.deliveries": rows["landing.deliveries"].kept * plain_bytes["landing.deliveries"],
-        "landing.exposures": rows["landing.exposures"].kept * plain_bytes["landing.exposures"],
-        "marts.experiment_unit_metrics": rows["marts.experiment_unit_metrics"].written * plain_bytes["marts.experiment_unit_metrics"],
+        "running sums": rows["marts.unit_totals"].written * plain_bytes["marts.unit_totals"],
+        "exposures": rows["landing.exposures"].written * plain_bytes["landing.exposures"],
+        "units": rows["marts.experiment_units"].kept * plain_bytes["marts.experiment_units"],
+        "units under way": live_units(workload) * plain_bytes["marts.experiment_units"],
     }
 
 

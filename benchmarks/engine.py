@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from statistics import median
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -13,14 +14,16 @@ import pyarrow.parquet as pq
 
 from benchmarks.figures import Figure, faster, slower
 from benchmarks.installation import DayCost, Installation
-from benchmarks.peers import ADDITIVE, Moments, Peer, Raw, kept_moments
+from benchmarks.peers import ADDITIVE, Peer, Raw, kept_moments, kept_quantiles
 from benchmarks.rebuilt import differences, rebuilt
 from benchmarks.scales import Scale
 from benchmarks.unit_level import unit_level_peers
 from benchmarks.whole_day import DayReport, run_alone
 
 _TIGHT_MEMORY = "512MB"
+_QUANTILE_MODELS = ("experiment_histograms", "experiment_quantiles")
 _FIVE_COLUMNS = "max(courier_id), max(ordered_at), max(delivered_at), max(status), sum(fee_krw)"
+_Key = TypeVar("_Key")
 Say = Callable[[str], None]
 
 
@@ -76,6 +79,7 @@ def _against_peers(installation: Installation, scale: Scale, step: DayCost, say:
         ours = kept_moments(connection, as_of)
         refresh = step.build.of("experiment_moments")
         yield Figure("refresh", refresh)
+        yield Figure("refresh_quantiles", step.build.of(*_QUANTILE_MODELS))
         by_table = Peer(connection, workload, Raw("landing.deliveries", "landing.exposures"))
         table = _timed(lambda: by_table.moments(workload.trials, ADDITIVE, as_of), ours)
         say(f"peers from the table: {table:.2f} s")
@@ -84,9 +88,9 @@ def _against_peers(installation: Installation, scale: Scale, step: DayCost, say:
         files = _timed(lambda: by_files.moments(workload.trials, ADDITIVE, as_of), ours)
         say(f"peers from Parquet: {files:.2f} s")
         yield faster("refresh_vs_join_of_parquet", refresh, files)
-        began = time.perf_counter()
-        by_files.quantiles(workload.trials, as_of)
-        quantiles = time.perf_counter() - began
+        quantiles = _timed(lambda: by_files.quantiles(workload.trials, as_of), kept_quantiles(connection, as_of))
+        say(f"peers' quantiles from Parquet, equal to the last integer: {quantiles:.2f} s")
+        yield faster("quantile_vs_exact", step.build.of(*_QUANTILE_MODELS), quantiles)
         file = workload.file(installation.files, "deliveries", scale.last_day)
         scan = median_seconds(lambda: connection.execute(f"select {_FIVE_COLUMNS} from read_parquet('{file}')").fetchall(), runs=7)
         yield from unit_level_peers(connection, installation.registry, as_of, refresh)
@@ -96,14 +100,14 @@ def _against_peers(installation: Installation, scale: Scale, step: DayCost, say:
     yield Figure("step_tests", step.build.tests)
 
 
-def _timed(work: Callable[[], Moments], expected: Moments) -> float:
+def _timed(work: Callable[[], dict[_Key, tuple[int, ...]]], expected: dict[_Key, tuple[int, ...]]) -> float:
     """Seconds of a peer's pass, which must give the same integers."""
     began = time.perf_counter()
     found = work()
     seconds = time.perf_counter() - began
     if found != expected:
         wrong = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
-        raise PeersDiffer(f"{len(wrong)} of {len(expected)} moments differ from the peers': {sorted(wrong)[:5]}")
+        raise PeersDiffer(f"{len(wrong)} of {len(expected)} results differ from the peers': {wrong[:5]}")
     return seconds
 
 
@@ -139,10 +143,8 @@ def _backfill(installation: Installation, scale: Scale, say: Say) -> Iterator[Fi
         for day in (first, last):
             peer, as_of = Peer(connection, workload, Raw.parquet(workload, installation.files, day)), workload.date(day)
             running = [trial for trial in workload.trials if trial.first_day <= day]
-            began = time.perf_counter()
-            peer.quantiles(running, as_of)
-            quantiles = time.perf_counter() - began
-            passes.append(quantiles + _timed(lambda: peer.moments(running, ADDITIVE, as_of), kept_moments(connection, as_of)))  # noqa: B023
+            seconds = _timed(lambda: peer.moments(running, ADDITIVE, as_of), kept_moments(connection, as_of))  # noqa: B023 (called at once)
+            passes.append(seconds + _timed(lambda: peer.quantiles(running, as_of), kept_quantiles(connection, as_of)))  # noqa: B023
     yield faster("backfill_vs_peers", cost.models, sum(passes) / 2 * scale.backfill_days)
 
 

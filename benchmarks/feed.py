@@ -24,7 +24,8 @@ from splitmile.simulate import feeds
 from splitmile.simulate.orders import draw_orders, instants, settle
 from splitmile.simulate.population import CitySize, draw_population
 
-METRICS = ("late_rate", "deliveries_per_unit", "revenue_per_unit", "cancellation_rate")
+METRICS = ("late_rate", "deliveries_per_unit", "revenue_per_unit", "deliveries_first_week", "delivery_time_p90", "cancellation_rate")
+"""Of every experiment: one of them a quantile, and one of a window of seven days."""
 FIRST_DATE = date(2026, 3, 2)
 VARIANTS = ("current", "changed")
 

@@ -23,28 +23,24 @@ from splitmile.embedded_s3 import EmbeddedS3
 from splitmile.object_store import ObjectStore
 from splitmile.settings import Feeds, Settings
 from splitmile.transform import dbt
+from splitmile.transform.costs import CostCollector, ModelCost
 from splitmile.warehouse import Warehouse, open_warehouse
 
-TABLES = (
-    "landing.deliveries",
-    "landing.exposures",
-    "marts.unit_days",
-    "marts.experiment_units",
-    "marts.experiment_unit_metrics",
-    "marts.experiment_moments",
-    "results.experiment_results",
-    "results.scorecards",
-)
-
-_DATE_COLUMNS = {
+DATE_COLUMNS = {
     "landing.deliveries": "partition_date",
     "landing.exposures": "partition_date",
+    "marts.delivery_observations": "business_date",
     "marts.unit_days": "business_date",
-    "marts.experiment_unit_metrics": "as_of_date",
+    "marts.unit_totals": "business_date",
+    "marts.experiment_units": "exposure_date",
+    "marts.experiment_unit_windows": "counts_from",
+    "marts.experiment_histograms": "business_date",
+    "marts.experiment_quantiles": "as_of_date",
     "marts.experiment_moments": "as_of_date",
     "results.experiment_results": "as_of_date",
     "results.scorecards": "as_of_date",
 }
+"""The tables that are counted, each with the column that tells the rows of the newest date."""
 
 _DUCKDB_BLOCK = 262_144
 
@@ -54,20 +50,24 @@ Measured = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One town, loaded day after day and built on some of them."""
+    """One town, loaded day after day, of which some days are reported."""
 
     workload: Workload
-    built_days: tuple[int, ...]
+    days: tuple[int, ...]
+
+    @property
+    def built_days(self) -> set[int]:
+        """The reported ones and each one before, so that a reported day has nothing but itself to make."""
+        return {built for day in self.days for built in (day - 1, day)}
 
 
 SERIES = (
-    Series(Workload(deliveries=50_000, experiments=10), (2, 3, 6, 12)),
-    Series(Workload(deliveries=200_000, experiments=10), (2, 3)),
-    Series(Workload(deliveries=500_000, experiments=10), (2, 3)),
-    Series(Workload(deliveries=50_000, experiments=5), (2, 3)),
-    Series(Workload(deliveries=50_000, experiments=50), (2, 3)),
+    Series(Workload(deliveries=50_000, experiments=10), (3, 6, 12)),
+    Series(Workload(deliveries=200_000, experiments=10), (3,)),
+    Series(Workload(deliveries=500_000, experiments=10), (3,)),
+    Series(Workload(deliveries=50_000, experiments=5), (3,)),
+    Series(Workload(deliveries=50_000, experiments=50), (3,)),
 )
-"""The first day that is built is built from nothing, so it is not reported; the others are days as they come."""
 
 WORKER_SIZES = (50_000, 200_000, 800_000)
 WORKER_OBJECTS = (1, 10, 100)
@@ -128,7 +128,6 @@ def _measure_series(places: _Places, series: Series, say: Callable[[str], None])
     with places.fresh() as (settings, store):
         write_experiments(settings.path(settings.experiments_dir), workload)
         registry = transform.read_registry(settings)
-        passes = delivery_readers(settings)
         for number, (business_date, deliveries, exposures) in enumerate(Town(workload).days(), 1):
             put_day(store, settings, business_date, deliveries, exposures)
             with open_warehouse(settings) as warehouse:
@@ -137,12 +136,15 @@ def _measure_series(places: _Places, series: Series, say: Callable[[str], None])
             if number not in series.built_days:
                 continue
             began = time.monotonic()
-            report = transform.build_marts(settings, business_date)
+            costs = _build(settings, business_date)
             transforming = time.monotonic() - began
+            say(f"{workload.deliveries:,.0f} deliveries, {workload.experiments} experiments, day {number}: dbt {transforming:.1f} s")
+            if number not in series.days:
+                continue
             with open_warehouse(settings) as warehouse:
                 plans = registry.plans
                 analysing = timed(lambda: [analysis.analyze_experiment(warehouse, settings, p, business_date, "scaling") for p in plans])  # noqa: B023
-                point = {
+                yield {
                     "deliveries": workload.deliveries,
                     "experiments": workload.experiments,
                     "day": number,
@@ -153,14 +155,30 @@ def _measure_series(places: _Places, series: Series, say: Callable[[str], None])
                     "analysis": analysing,
                     "scorecard_bytes": warehouse.fetch("select max(strlen(scorecard)) as longest from results.scorecards")[0]["longest"],
                     "dbt_seconds": transforming,
-                    "seconds": {model.name: model.seconds for model in report.models},
-                    "delivery_readers": passes,
+                    "seconds": {cost.model: cost.seconds for cost in costs},
+                    "rows_read": {cost.model: cost.rows_read for cost in costs},
                 }
-            say(f"{workload.deliveries:,.0f} deliveries, {workload.experiments} experiments, day {number}: dbt {transforming:.1f} s")
-            if number != series.built_days[0]:
-                yield point
-            if number == series.built_days[-1]:
+            if number == series.days[-1]:
                 return
+
+
+def _build(settings: Settings, business_date: date) -> list[ModelCost]:
+    """Run dbt as of a date, and say what each model and test of it took and read."""
+    costs: list[ModelCost] = []
+    invoke = dbt.invoke
+
+    def with_collector(*arguments: Any, callbacks: Sequence[Callable[[Any], None]] = (), **named: Any) -> Any:
+        collector = CostCollector()
+        result = invoke(*arguments, callbacks=[*callbacks, collector], **named)
+        costs.extend(cost for cost in collector.costs(result.results) if cost.resource_type in ("model", "test"))
+        return result
+
+    dbt.invoke = with_collector
+    try:
+        transform.build_marts(settings, business_date)
+    finally:
+        dbt.invoke = invoke
+    return costs
 
 
 def _load(warehouse: Warehouse, settings: Settings, store: ObjectStore, business_date: date) -> None:
@@ -169,12 +187,12 @@ def _load(warehouse: Warehouse, settings: Settings, store: ObjectStore, business
 
 
 def _rows(warehouse: Warehouse, business_date: date) -> dict[str, dict[str, int]]:
-    """Rows by table: those of the date, and all; of a table that is written whole, all."""
+    """Rows by table: those of the date, and all."""
     found = {}
-    for table in TABLES:
-        column = _DATE_COLUMNS.get(table)
-        of_date = f"count(case when {column} = date '{business_date}' then 1 end)" if column else "count(*)"
-        (row,) = warehouse.fetch(f"select {of_date} as written, count(*) as kept from {table}")
+    for table, column in DATE_COLUMNS.items():
+        (row,) = warehouse.fetch(
+            f"select count(case when {column} = date '{business_date}' then 1 end) as written, count(*) as kept from {table}"
+        )
         found[table] = {"written": row["written"], "kept": row["kept"]}
     return found
 
@@ -183,32 +201,21 @@ def _bytes(warehouse: Warehouse) -> dict[str, int]:
     """Bytes by table in DuckDB's file: the blocks that a table's columns lie in."""
     warehouse.execute("checkpoint")
     blocks = "select count(distinct block_id) as blocks from pragma_storage_info('{}') where block_id >= 0"
-    return {table: _DUCKDB_BLOCK * int(warehouse.fetch(blocks.format(table))[0]["blocks"]) for table in TABLES}
+    return {table: _DUCKDB_BLOCK * int(warehouse.fetch(blocks.format(table))[0]["blocks"]) for table in DATE_COLUMNS}
 
 
 def _plain_bytes(warehouse: Warehouse) -> dict[str, float]:
-    """Bytes of a row as an engine holds it while it sorts or joins: text by its length, anything else by eight."""
+    """Bytes of a row as an engine holds it while it sorts or joins: text by its length, anything else by eight; 0 without a row."""
     found = {}
-    for table in TABLES:
+    for table in DATE_COLUMNS:
         schema, name = table.split(".")
         columns = warehouse.fetch(
             "select column_name, data_type from information_schema.columns where table_schema = ? and table_name = ?", [schema, name]
         )
         widths = [f"coalesce(strlen({c['column_name']}), 0)" if c["data_type"] == "VARCHAR" else "8" for c in columns]
         (row,) = warehouse.fetch(f"select avg({' + '.join(widths)}) as width from {table}")
-        found[table] = round(float(row["width"]), 1)
+        found[table] = round(float(row["width"] or 0), 1)
     return found
-
-
-def delivery_readers(settings: Settings) -> list[str]:
-    """The models and tests of a run that read `landing.deliveries` through the view that removes repeated rows: each reads all of it."""
-    manifest = dbt.parse(settings)
-    views = {"model.splitmile.stg_deliveries", "model.splitmile.int_deliveries_timed"}
-    return sorted(
-        node.name
-        for node in manifest.nodes.values()
-        if node.resource_type in ("model", "test") and node.unique_id not in views and views & set(node.depends_on.nodes)
-    )
 
 
 def _machine(seconds: float, load_before: float) -> Measured:

@@ -20,7 +20,10 @@ from splitmile.settings import BusinessDay
 Moments = dict[tuple[str, str, str], tuple[int, ...]]
 """Units and exact sums by experiment, variant and metric."""
 
-SUMS = (
+Quantiles = dict[tuple[str, str], tuple[int, ...]]
+"""The quantile and the exact sums of which its clustered standard error is made, by experiment and variant."""
+
+_SUMS = (
     "sum_numerator",
     "sum_denominator",
     "sum_numerator_squared",
@@ -63,7 +66,7 @@ ADDITIVE = (
     PeerMetric("cancellation_rate", "case when status = 'cancelled' then 1 else 0 end", "1"),
     PeerMetric("revenue_per_unit", f"case when {_DELIVERED} then fee_krw end"),
 )
-QUANTILE, QUANTILE_METRIC = 0.9, "delivery_time_p90"
+_QUANTILE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,27 +136,26 @@ class Peer:
                 sum(xd * xd), sum(n * xn), sum(n * xd), sum(d * xn), sum(d * xd)
             from units group by 1"""
 
-    def quantiles(self, trials: Sequence[Trial], as_of: date) -> dict[tuple[str, str], tuple[int, list[tuple[int, int]]]]:
-        """Each variant's exact quantile over its deliveries, then by unit how many deliveries there are and how many at most that long."""
+    def quantiles(self, trials: Sequence[Trial], as_of: date) -> Quantiles:
+        """One query an experiment: each variant's exact quantile over its deliveries, then by unit how many there are up to it."""
         found = {}
         for trial in trials:
-            first = self._workload.date(trial.first_day)
-            rows = f"""
-                select e.variant, e.unit_id, date_diff('second', d.ordered_at, d.delivered_at) as seconds
-                from exposures e join ({self._deliveries(trial, first, as_of)}) d on d.unit_id = e.unit_id and {_SINCE}
-                where {_DELIVERED}"""
-            at = dict(
-                self._connection.execute(
-                    f"with {self._exposures(trial, as_of)} select variant, quantile_disc(seconds, {QUANTILE}) from ({rows}) group by 1"
-                ).fetchall()
-            )
-            for variant, quantile in at.items():
-                counts = self._connection.execute(
-                    f"with {self._exposures(trial, as_of)} select count(*), count(case when seconds <= ? then 1 end) from ({rows}) "
-                    "where variant = ? group by unit_id order by all",
-                    [quantile, variant],
-                ).fetchall()
-                found[trial.experiment_id, variant] = (int(quantile), counts)
+            query = f"""
+                with {self._exposures(trial, as_of)},
+                deliveries as (
+                    select e.variant, e.unit_id, date_diff('second', d.ordered_at, d.delivered_at) as seconds
+                    from exposures e join ({self._deliveries(trial, self._workload.date(trial.first_day), as_of)}) d
+                        on d.unit_id = e.unit_id and {_SINCE}
+                    where {_DELIVERED}
+                ),
+                quantiles as (select variant, quantile_disc(seconds, {_QUANTILE}) as quantile from deliveries group by 1),
+                units as (
+                    select variant, quantile, count(case when seconds <= quantile then 1 end)::hugeint as n, count(*)::hugeint as d
+                    from deliveries join quantiles using (variant) group by variant, quantile, unit_id
+                )
+                select variant, any_value(quantile), sum(n), sum(d), sum(n * n), sum(n * d), sum(d * d) from units group by 1"""
+            for variant, *sums in self._connection.execute(query).fetchall():
+                found[trial.experiment_id, variant] = tuple(int(value) for value in sums)
         return found
 
     def _exposures(self, trial: Trial, as_of: date) -> str:
@@ -185,8 +187,18 @@ def kept_moments(connection: duckdb.DuckDBPyConnection, as_of: date, metrics: It
     """What the product has as of a date, in the same form."""
     names = ", ".join(f"'{metric.name}'" for metric in metrics)
     rows: list[tuple[Any, ...]] = connection.execute(
-        f"select experiment_id, variant, metric, units, {', '.join(SUMS)} from marts.experiment_moments "
+        f"select experiment_id, variant, metric, units, {', '.join(_SUMS)} from marts.experiment_moments "
         f"where as_of_date = ? and segment = 'all' and metric in ({names})",
         [as_of],
     ).fetchall()
     return {(experiment, variant, metric): tuple(int(value or 0) for value in sums) for experiment, variant, metric, *sums in rows}
+
+
+def kept_quantiles(connection: duckdb.DuckDBPyConnection, as_of: date) -> Quantiles:
+    """The product's quantiles as of a date, in the same form."""
+    rows: list[tuple[Any, ...]] = connection.execute(
+        "select experiment_id, variant, quantile_value, sum_at_most, sum_observations, sum_at_most_squared, sum_at_most_observations, "
+        "sum_observations_squared from marts.experiment_quantiles where as_of_date = ?",
+        [as_of],
+    ).fetchall()
+    return {(experiment, variant): tuple(int(value) for value in sums) for experiment, variant, *sums in rows}

@@ -12,6 +12,8 @@ SAID = {
     "randomization_test": "A switchback's p-value from 2,000 redrawn designs, 50 zones × 28 days × 12 windows",
     "whole_day": "A business date by one process, from Python's start to the pages, without Airflow's scheduling",
     "refresh": "Additive moments of all experiments: SQL of `experiment_moments`, its commit included",
+    "refresh_quantiles": "The p90 of all experiments and what its clustered standard error is made of: SQL",
+    "quantile_vs_exact": "The same by exact quantiles over the raw rows, equal to the last integer: how many times longer",
     "refresh_vs_join_of_raw": "The same by one query an experiment and metric that joins the raw table to exposures: how many times longer",
     "refresh_vs_join_of_parquet": "The same queries over Parquet: how many times longer",
     "refresh_and_statistics": "Additive moments and all statistics of all experiments",

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from benchmarks.cost_model import (
-    WorkerCosts,
     Workload,
     bytes_of_a_day,
-    exposed_units,
     growth_exponent,
+    live_units,
     rows_of_a_day,
     statement_bytes,
 )
+from benchmarks.loader_tables import DELIVERIES, largest_object, worker, worker_days
+from benchmarks.markdown import bytes_text, markdown_table, number
 from benchmarks.measure import Measured
 
-DELIVERIES = (200_000, 5_000_000, 100_000_000)
 EXPERIMENTS = (10, 100, 1_000)
 
 NODE_MEMORY_BYTES = 96 * 2**30
 NODE_STORAGE_BYTES = 128e12
 """Of one ra3.4xlarge; see "Node type details" of the Redshift Management Guide."""
 
-ROWS_AN_OBJECT = 250_000
+LARGE_TABLES = (
+    "landing.deliveries",
+    "landing.exposures",
+    "marts.delivery_observations",
+    "marts.unit_days",
+    "marts.unit_totals",
+    "marts.experiment_units",
+    "marts.experiment_unit_windows",
+    "marts.experiment_histograms",
+)
+"""Those that grow with deliveries or with units; the model's rows of them are held to the measured ones."""
 
-_LARGE_TABLES = ("landing.deliveries", "landing.exposures", "marts.unit_days", "marts.experiment_units", "marts.experiment_unit_metrics")
-_SHORT_NAMES = {name: name.split(".")[1] for name in _LARGE_TABLES} | {
-    "landing.deliveries": "landing.deliveries",
-    "landing.exposures": "landing.exposures",
-}
+_NAMES = [name.removeprefix("marts.") for name in LARGE_TABLES]
 _MARKED = re.compile(r"(<!-- measured: ([a-z-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 
 
@@ -64,76 +70,25 @@ def row_sizes(measured: Measured) -> str:
     rows = [
         [
             f"delivery in a feed, {each['format']}",
-            _number(each["object_bytes"] / each["rows"]),
+            number(each["object_bytes"] / each["rows"]),
             "",
-            f"an object of {_number(each['rows'])} rows",
+            f"an object of {number(each['rows'])} rows",
         ]
         for each in measured["worker"]
         if each["objects"] == 1 and each["rows"] == measured["worker"][0]["rows"]
     ]
-    largest = _largest_object(measured)
-    one = f"one object of {_number(largest['rows'])} rows"
+    largest = largest_object(measured)
+    one = f"one object of {number(largest['rows'])} rows"
     rows += [
-        ["delivery as prepared for COPY", _number(largest["prepared_bytes"] / largest["rows"]), "", f"{one}, Parquet, snappy"],
-        ["delivery in the stage, at most", "", _number(largest["peak_bytes"] / largest["rows"]), f"{one}, DuckDB's memory and spilled"],
-        ["delivery in the stage, once its object is put", "", _number(largest["left_bytes"] / largest["rows"]), "the same, afterwards"],
+        ["delivery as prepared for COPY", number(largest["prepared_bytes"] / largest["rows"]), "", f"{one}, Parquet, snappy"],
+        ["delivery in the stage, at most", "", number(largest["peak_bytes"] / largest["rows"]), f"{one}, DuckDB's memory and spilled"],
+        ["delivery in the stage, once its object is put", "", number(largest["left_bytes"] / largest["rows"]), "the same, afterwards"],
     ]
-    point = _largest_point(measured)
-    for table in _LARGE_TABLES:
-        note = f"DuckDB's file, {_number(point['rows'][table]['kept'])} rows"
-        rows.append([f"`{table}`", _number(_bytes_per_row(measured)[table]), _number(point["plain_bytes"][table]), note])
-    return _table(["a row of", "bytes, compressed", "bytes, plain", "measured as"], rows)
-
-
-def worker(measured: Measured) -> str:
-    """What the loader's half costs, and whether an object costs more the more rows lie beside it."""
-    rows = [
-        [
-            each["format"],
-            _number(each["rows"]),
-            str(each["objects"]),
-            f"{each['seconds']:.1f}",
-            f"{each['cpu_seconds']:.1f}",
-            _bytes(each["peak_bytes"]),
-            _bytes(each["left_bytes"]),
-        ]
-        for each in measured["worker"]
-    ]
-    costs = worker_costs(measured)
-    by_rows: dict[int, list[Measured]] = {}
-    for each in _parquet_loads(measured):
-        by_rows.setdefault(each["rows"], []).append(each)
-    further = []
-    for count, loads in by_rows.items():
-        one, many = min(loads, key=lambda load: load["objects"]), max(loads, key=lambda load: load["objects"])
-        took = (many["cpu_seconds"] - one["cpu_seconds"]) / (many["objects"] - one["objects"])
-        further.append(f"{took * 1000:.0f} ms at {_number(count)} rows")
-    fit = (
-        f"\n\nFitted to the Parquet lines: {costs.per_row * 1e6:.1f} s of processor a million rows, and {costs.per_object * 1000:.0f} ms "
-        f"an object. What each object beyond the first added to a partition: {', '.join(further)}."
-    )
-    head = ["format", "rows", "objects", "seconds", "seconds of processor", "DuckDB held at most", "held at the end"]
-    return _table(head, rows) + fit
-
-
-def worker_days(measured: Measured) -> str:
-    """The loader at scale; a row of exposures is taken to cost as much as one of deliveries."""
-    costs, largest = worker_costs(measured), _largest_object(measured)
-    fetched, prepared, peak, left = (
-        largest[key] / largest["rows"] for key in ("object_bytes", "prepared_bytes", "peak_bytes", "left_bytes")
-    )
-    partitions = [("deliveries", deliveries, float(deliveries)) for deliveries in DELIVERIES]
-    for deliveries, experiments in ((5_000_000, 1_000), (100_000_000, 100), (100_000_000, 1_000)):
-        exposures = rows_of_a_day(Workload(deliveries=deliveries, experiments=experiments))["landing.exposures"].written
-        partitions.append((f"exposures of {_number(experiments)} experiments", deliveries, exposures))
-    rows = []
-    for name, deliveries, count in partitions:
-        objects = max(1, round(count / ROWS_AN_OBJECT))
-        held = count / objects * peak + count * (1 - 1 / objects) * left
-        sizes = [count * fetched, count * prepared, held]
-        took = costs.seconds(count, objects)
-        rows.append([name, _number(deliveries), _number(count), _number(objects), *map(_bytes, sizes), _duration(took)])
-    return _table(["partition", "deliveries", "rows", "objects", "fetched", "put and COPYed", "held at most", "processor"], rows)
+    for name in LARGE_TABLES:
+        point = _largest_of(measured, name)
+        note = f"DuckDB's file, {number(point['rows'][name]['kept'])} rows"
+        rows.append([f"`{name}`", number(_bytes_per_row(measured)[name]), number(point["plain_bytes"][name]), note])
+    return markdown_table(["a row of", "bytes, compressed", "bytes, plain", "measured as"], rows)
 
 
 def rows_check(measured: Measured) -> str:
@@ -141,15 +96,25 @@ def rows_check(measured: Measured) -> str:
     rows = []
     for point in measured["points"]:
         expected = rows_of_a_day(_workload(point))
-        cells = [_beside(point["rows"][table]["written"], expected[table].written) for table in _LARGE_TABLES]
+        cells = [_beside(point["rows"][name]["written"], expected[name].written) for name in LARGE_TABLES]
         rows.append([*_size_cells(point), *cells])
-    return _table([*_SIZE_HEAD, *_SHORT_NAMES.values()], rows)
+    return markdown_table([*_SIZE_HEAD, *_NAMES], rows)
 
 
 def seconds(measured: Measured) -> str:
     """Seconds of the models and tests that take any, with the powers by which they grow."""
+    return _growth(measured, "seconds", 0.2, lambda value: f"{value:.2f}")
+
+
+def reads(measured: Measured) -> str:
+    """Rows that the models and tests scan which scan many, with the powers by which they grow."""
+    return _growth(measured, "rows_read", 100_000, number)
+
+
+def _growth(measured: Measured, key: str, least: float, shown: Callable[[float], str]) -> str:
+    """A figure of the models and tests of which it is large, at every size, and its powers of deliveries, experiments and days."""
     points = measured["points"]
-    names = [name for name, took in _largest_point(measured)["seconds"].items() if took >= 0.2]
+    names = [name for name, found in _largest_point(measured)[key].items() if found >= least]
     growing: dict[str, list[Measured]] = {
         "deliveries": [p for p in points if p["experiments"] == 10 and p["day"] == 3],
         "experiments": [p for p in points if p["deliveries"] == points[0]["deliveries"] and p["day"] == 3],
@@ -157,10 +122,10 @@ def seconds(measured: Measured) -> str:
     }
     rows = []
     for name in names:
-        powers = [f"{growth_exponent([p[by] for p in ps], [p['seconds'][name] for p in ps]):z.1f}" for by, ps in growing.items()]
-        rows.append([f"`{_shortened(name)}`", *(f"{p['seconds'][name]:.2f}" for p in points), *powers])
-    head = [f"{_number(p['deliveries'])} · {p['experiments']} · {p['day']}" for p in points]
-    return _table(["model or test", *head, "power of deliveries", "of experiments", "of days"], rows)
+        powers = [f"{growth_exponent([p[by] for p in ps], [p[key][name] for p in ps]):z.1f}" for by, ps in growing.items()]
+        rows.append([f"`{_shortened(name)}`", *(shown(p[key][name]) for p in points), *powers])
+    head = [f"{number(p['deliveries'])} · {p['experiments']} · {p['day']}" for p in points]
+    return markdown_table(["model or test", *head, "power of deliveries", "of experiments", "of days"], rows)
 
 
 def analysis(measured: Measured) -> str:
@@ -169,84 +134,66 @@ def analysis(measured: Measured) -> str:
     longest = max(point["scorecard_bytes"] for point in measured["points"])
     return (
         f"An experiment's analysis took {min(each):.0f}–{max(each):.0f} ms on DuckDB, whatever the number of deliveries and units: "
-        f"it reads its moments only. The longest scorecard has {_number(longest)} bytes of JSON, for four metrics and two variants."
+        f"it reads its moments only. The longest scorecard has {number(longest)} bytes of JSON, for four metrics and two variants."
     )
 
 
 def day_rows(_: Measured) -> str:
-    """Rows that a day's run writes."""
-    tables = [*_LARGE_TABLES, "marts.experiment_moments", "results.experiment_results"]
+    """Rows of the newest date, which a day's run writes."""
     rows = []
     for workload in _grid():
         found = rows_of_a_day(workload)
-        rows.append([_number(workload.deliveries), _number(workload.experiments), *(_number(found[table].written) for table in tables)])
-    return _table(["deliveries", "experiments", *(_SHORT_NAMES.get(table, table.split(".")[1]) for table in tables)], rows)
+        rows.append([number(workload.deliveries), number(workload.experiments), *(number(found[name].written) for name in LARGE_TABLES)])
+    return markdown_table(["deliveries", "experiments", *_NAMES], rows)
 
 
 def kept_bytes(measured: Measured) -> str:
     """Compressed bytes that the tables hold, the largest in bold."""
     rows = []
     for workload in _grid():
-        large = {table: rows for table, rows in rows_of_a_day(workload).items() if table in _LARGE_TABLES}
+        large = {name: found for name, found in rows_of_a_day(workload).items() if name in LARGE_TABLES}
         kept = bytes_of_a_day(large, _bytes_per_row(measured))
-        largest = max(kept, key=lambda table: kept[table].kept)
-        cells = [f"**{_bytes(kept[table].kept)}**" if table == largest else _bytes(kept[table].kept) for table in _LARGE_TABLES]
+        largest = max(kept, key=lambda name: kept[name].kept)
+        cells = [f"**{bytes_text(kept[name].kept)}**" if name == largest else bytes_text(kept[name].kept) for name in LARGE_TABLES]
         total = sum(each.kept for each in kept.values())
-        rows.append([_number(workload.deliveries), _number(workload.experiments), *cells, f"{total / NODE_STORAGE_BYTES:.2%}"])
-    return _table(["deliveries", "experiments", *_SHORT_NAMES.values(), "of a node's 128 TB"], rows)
+        rows.append([number(workload.deliveries), number(workload.experiments), *cells, f"{total / NODE_STORAGE_BYTES:.2%}"])
+    return markdown_table(["deliveries", "experiments", *_NAMES, "of a node's 128 TB"], rows)
 
 
 def statements(measured: Measured) -> str:
     """What single statements have to hold, in the memory of a node; from one node on in bold."""
-    plain = _largest_point(measured)["plain_bytes"]
     rows = []
     for workload in _grid():
-        nodes = [needed / NODE_MEMORY_BYTES for needed in statement_bytes(workload, plain).values()]
-        cells = [f"**{_number(n)}**" if n >= 1 else f"{n:.2g}" for n in nodes]
-        rows.append([_number(workload.deliveries), _number(workload.experiments), *cells])
-    head = ["repeated deliveries removed", "repeated exposures removed", "per-unit values written"]
-    return _table(["deliveries", "experiments", *head], rows)
-
-
-def readers(measured: Measured) -> str:
-    """Rows of deliveries that a run reads because every pass reads all that are kept."""
-    names = measured["points"][0]["delivery_readers"]
-    rows = [[_number(deliveries), *(_number(len(names) * deliveries * days) for days in (1, 30, 365, 730))] for deliveries in DELIVERIES]
-    listed = ", ".join(f"`{_shortened(name)}`" for name in names)
-    table = _table(["deliveries a day", "1 day kept", "30 days kept", "365 days kept", "730 days kept"], rows)
-    return f"{len(names)} passes a run: {listed}.\n\n{table}"
+        nodes = [needed / NODE_MEMORY_BYTES for needed in statement_bytes(workload, _plain_bytes(measured)).values()]
+        cells = [f"**{number(n)}**" if n >= 1 else f"{n:.2g}" for n in nodes]
+        rows.append([number(workload.deliveries), number(workload.experiments), *cells])
+    head = ["running sums of all units", "the day's exposures", "units of all experiments", "of those under way"]
+    return markdown_table(["deliveries", "experiments", *head], rows)
 
 
 def after_mending(measured: Measured) -> str:
-    """The largest size once the per-unit values are one row a unit, only live experiments are built, and passes read one week."""
+    """The largest size as it is, and where what has ended is left alone."""
     workload = Workload(deliveries=DELIVERIES[-1], experiments=EXPERIMENTS[-1])
-    plain, live = _largest_point(measured)["plain_bytes"], exposed_units(workload, workload.duration_days)
-    found = rows_of_a_day(workload)
+    found, nodes = rows_of_a_day(workload), statement_bytes(workload, _plain_bytes(measured))
+    totals, histograms = "marts.unit_totals", "marts.experiment_histograms"
+    size = _bytes_per_row(measured)
+    horizon = found[totals].written * (workload.lookback_dates + 1)
+    live_values = found[histograms].written * workload.duration_days
     rows = [
-        ["rows of `landing.deliveries` read a pass", _number(found["landing.deliveries"].kept), _number(7 * workload.deliveries)],
         [
-            "rows of `landing.exposures` read a pass",
-            _number(found["landing.exposures"].kept),
-            _number(7 * found["landing.exposures"].written),
+            "units that each reader of `experiment_units` scans",
+            number(found["marts.experiment_units"].kept),
+            number(live_units(workload)),
         ],
-        ["rows of `experiment_units` written", _number(found["marts.experiment_units"].written), _number(live / workload.duration_days)],
+        ["memory for them, in nodes", *(number(nodes[name] / NODE_MEMORY_BYTES) for name in ("units", "units under way"))],
+        ["`unit_totals`, kept", bytes_text(found[totals].kept * size[totals]), bytes_text(horizon * size[totals])],
         [
-            "per-unit rows written",
-            _number(found["marts.experiment_unit_metrics"].written),
-            f"{_number(found['marts.experiment_unit_metrics'].written / workload.metrics)}, or none",
-        ],
-        [
-            "memory for the deliveries' pass, in nodes",
-            _number(found["landing.deliveries"].kept * plain["landing.deliveries"] / NODE_MEMORY_BYTES),
-            _number(7 * workload.deliveries * plain["landing.deliveries"] / NODE_MEMORY_BYTES),
-        ],
-        [
-            "memory for the exposures' pass, in nodes",
-            _number(found["landing.exposures"].kept * plain["landing.exposures"] / NODE_MEMORY_BYTES),
-            _number(7 * found["landing.exposures"].written * plain["landing.exposures"] / NODE_MEMORY_BYTES),
+            "`experiment_histograms`, kept",
+            bytes_text(found[histograms].kept * size[histograms]),
+            bytes_text(live_values * size[histograms]),
         ],
     ]
-    return _table(["at 100 M deliveries and 1,000 experiments", "as it is", "mended"], rows)
+    return markdown_table(["at 100 M deliveries and 1,000 experiments", "as it is", "mended"], rows)
 
 
 TABLES: dict[str, Callable[[Measured], str]] = {
@@ -257,7 +204,7 @@ TABLES: dict[str, Callable[[Measured], str]] = {
     "rows-check": rows_check,
     "seconds": seconds,
     "analysis": analysis,
-    "readers": readers,
+    "reads": reads,
     "day-rows": day_rows,
     "kept-bytes": kept_bytes,
     "statements": statements,
@@ -266,21 +213,11 @@ TABLES: dict[str, Callable[[Measured], str]] = {
 """Every marked part of the document, and what makes it."""
 
 
-def worker_costs(measured: Measured) -> WorkerCosts:
-    """The loader's costs, fitted to the Parquet loads."""
-    found = _parquet_loads(measured)
-    return WorkerCosts.fitted(*([each[key] for each in found] for key in ("rows", "objects", "cpu_seconds")))
-
-
-def _parquet_loads(measured: Measured) -> list[Measured]:
-    return [each for each in measured["worker"] if each["format"] == "parquet"]
-
-
 _SIZE_HEAD = ["deliveries", "experiments", "day"]
 
 
 def _size_cells(point: Measured) -> list[str]:
-    return [_number(point["deliveries"]), str(point["experiments"]), str(point["day"])]
+    return [number(point["deliveries"]), str(point["experiments"]), str(point["day"])]
 
 
 def _workload(point: Measured) -> Workload:
@@ -296,50 +233,24 @@ def _largest_point(measured: Measured) -> Measured:
     return point
 
 
-def _largest_object(measured: Measured) -> Measured:
-    found: Measured = max((each for each in measured["worker"] if each["objects"] == 1), key=lambda each: each["rows"])
-    return found
+def _largest_of(measured: Measured, table: str) -> Measured:
+    point: Measured = max(measured["points"], key=lambda each: each["rows"][table]["kept"])
+    return point
 
 
 def _bytes_per_row(measured: Measured) -> dict[str, float]:
-    point = _largest_point(measured)
-    return {table: point["bytes"][table] / point["rows"][table]["kept"] for table in _LARGE_TABLES}
+    largest = {name: _largest_of(measured, name) for name in LARGE_TABLES}
+    return {name: point["bytes"][name] / point["rows"][name]["kept"] for name, point in largest.items()}
+
+
+def _plain_bytes(measured: Measured) -> dict[str, float]:
+    return {name: _largest_of(measured, name)["plain_bytes"][name] for name in LARGE_TABLES}
 
 
 def _beside(found: float, expected: float) -> str:
-    return f"{_number(found)} ({(expected / found - 1) * 100:+z.1f} %)"
+    return f"{number(found)} ({(expected / found - 1) * 100:+z.1f} %)" if found else f"none ({number(expected)})"
 
 
 def _shortened(name: str) -> str:
     """A test's name without the columns that dbt adds to it."""
-    for model in ("stg_deliveries", "stg_exposures", "experiment_unit_metrics", "experiment_units", "unit_days"):
-        name = re.sub(rf"(unique_grain_{model})_.*", r"\1", name)
-    return name
-
-
-def _number(value: float) -> str:
-    return _digits(value) if value < 10_000 else _scaled(value, ((1e12, "T"), (1e9, "bn"), (1e6, "M"), (1e3, "k")))
-
-
-def _bytes(value: float) -> str:
-    return _scaled(value, ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1, "B")))
-
-
-def _duration(seconds: float) -> str:
-    return _scaled(seconds, ((3600, "h"), (60, "min"), (1, "s")))
-
-
-def _scaled(value: float, units: Sequence[tuple[float, str]]) -> str:
-    for size, unit in units:
-        if value >= size:
-            return f"{_digits(value / size)} {unit}"
-    return f"{_digits(value)} {units[-1][1]}"
-
-
-def _digits(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return re.sub(r"^(unique_grain_.+?)_(?:delivery_id|exposure_id|experiment_id|unit_type|business_date).*", r"\1", name)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from splitmile.settings import BusinessDay
 
 FIRST_DATE = date(2026, 1, 5)
-METRICS = ("delivery_time", "deliveries_per_unit", "late_rate", "cancellation_rate", "revenue_per_unit")
+METRICS = ("delivery_time", "deliveries_per_unit", "late_rate", "cancellation_rate", "revenue_per_unit", "delivery_time_p90")
 """Of every experiment: three ratios, the first of them with its fourteen days before exposure, two means and a quantile."""
 
 _VARIANTS = ("current", "changed", "changed_more")

@@ -240,6 +240,6 @@ def _table(warehouse: Warehouse, name: str, columns: Mapping[str, str], rows: li
     warehouse.append(name, rows)
 
 
-def with_effects(plan: Plan = PLAN) -> Plan:
+def unborn_plan() -> Plan:
     """The plan under another name that nothing was made of."""
-    return replace(plan, experiment_id="unborn")
+    return replace(PLAN, experiment_id="unborn")

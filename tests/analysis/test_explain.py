@@ -8,7 +8,7 @@ from math import ceil
 
 import pytest
 
-from analysis.explained_town import AS_OF, EXPRESSIONS, METRICS, PLAN, START, Town, with_effects
+from analysis.explained_town import AS_OF, EXPRESSIONS, METRICS, PLAN, START, Town, unborn_plan
 from redshift_target import ENGINES
 from splitmile.analysis.explain import SAMPLE_SIZE, explain
 from splitmile.errors import AnalysisError
@@ -17,7 +17,7 @@ from splitmile.results.explanations import Explanation
 from splitmile.settings import Settings
 from splitmile.warehouse import RedshiftAccess, Warehouse, open_warehouse
 
-REGISTRY = Registry((PLAN, with_effects()), ())
+REGISTRY = Registry((PLAN, unborn_plan()), ())
 
 
 @pytest.fixture

@@ -179,7 +179,8 @@ def test_at_the_planned_end_an_effect_that_depends_on_another_experiment_is_name
         marts.execute("insert into marts.experiment_units values ('other', 'courier', ?, ?, ?, null, false)", [unit, other, AS_OF])
     # Neither a store of the same name nor a courier who left the other experiment counts.
     marts.execute(
-        "insert into marts.experiment_units values ('other', 'store', 'u0', 'on', ?, null, false), ('other', 'courier', 'u1', 'on', ?, ?, false)",
+        "insert into marts.experiment_units values "
+        "('other', 'store', 'u0', 'on', ?, null, false), ('other', 'courier', 'u1', 'on', ?, ?, false)",
         [AS_OF, AS_OF, AS_OF],
     )
     marts.execute("update marts.experiment_moments set as_of_date = ?", [end])

@@ -9,7 +9,7 @@ from benchmarks.cost_model import Workload, rows_of_a_day
 from benchmarks.feed import FIRST_DATE, METRICS, Town
 from benchmarks.measure import Measured, Series, measure
 from benchmarks.scaling import DOCUMENT, MEASURED
-from benchmarks.tables import MarkerUnknown, fill
+from benchmarks.tables import LARGE_TABLES, MarkerUnknown, fill
 from benchmarks.worker import measure_partition
 
 from splitmile.object_store import ObjectStore, StoreCredentials
@@ -43,21 +43,17 @@ def test_a_marker_without_a_table_and_a_table_without_a_marker_are_noticed(kept:
 
 def test_the_model_gives_the_rows_that_were_measured(kept: Measured) -> None:
     for point in kept["points"]:
-        for table, expected in rows_of(point).items():
-            assert point["rows"][table]["written"] == pytest.approx(expected, rel=0.05), (point["deliveries"], point["day"], table)
-
-
-def rows_of(point: Measured) -> dict[str, float]:
-    days = point["day"]
-    workload = Workload(deliveries=point["deliveries"], experiments=point["experiments"], age_days=days, history_days=days)
-    by_deliveries = (
-        "landing.deliveries",
-        "landing.exposures",
-        "marts.unit_days",
-        "marts.experiment_units",
-        "marts.experiment_unit_metrics",
-    )
-    return {table: found.written for table, found in rows_of_a_day(workload).items() if table in by_deliveries}
+        days = point["day"]
+        expected = rows_of_a_day(
+            Workload(deliveries=point["deliveries"], experiments=point["experiments"], age_days=days, history_days=days)
+        )
+        for name in LARGE_TABLES:
+            # Few experiments are on few zones, which are not all alike, and values depend on how many orders these have.
+            tolerance = 0.15 if name == "marts.experiment_histograms" else 0.05
+            where = (point["deliveries"], point["experiments"], days, name)
+            assert point["rows"][name]["written"] == pytest.approx(expected[name].written, rel=tolerance), where
+        for name in ("marts.unit_totals", "marts.experiment_units", "marts.experiment_unit_windows"):
+            assert point["rows"][name]["kept"] == pytest.approx(expected[name].kept, rel=0.05), (point["deliveries"], days, name)
 
 
 def test_a_town_exposes_a_unit_before_its_first_order_and_always_to_one_variant() -> None:
@@ -75,15 +71,16 @@ def test_a_town_exposes_a_unit_before_its_first_order_and_always_to_one_variant(
 
 @pytest.mark.slow
 def test_a_small_day_is_measured_as_the_kept_ones_were(kept: Measured) -> None:
-    series = (Series(Workload(deliveries=400, experiments=5), (1, 2)),)
+    series = (Series(Workload(deliveries=400, experiments=5), (2,)),)
     measured = json.loads(json.dumps(measure(series, worker_sizes=(400,), worker_objects=(1, 3), say=lambda _: None)))
     # The tables are made of the kept figures by other tests; figures of the same names can make them as well.
     assert names_of(measured) == names_of(kept)
     (point,) = measured["points"]
     assert point["day"] == 2
     assert point["rows"]["landing.deliveries"]["written"] < point["rows"]["landing.deliveries"]["kept"]
-    assert point["rows"]["marts.experiment_unit_metrics"]["written"] == len(METRICS) * point["rows"]["marts.experiment_units"]["kept"]
-    assert "unit_days" in point["delivery_readers"]
+    assert point["rows"]["marts.delivery_observations"]["kept"] == point["rows"]["landing.deliveries"]["kept"]
+    assert point["rows"]["results.experiment_results"]["written"] == 5 * len(METRICS)
+    assert point["rows_read"]["unit_days"] >= point["rows"]["landing.deliveries"]["written"]
     assert [(load["format"], load["objects"]) for load in measured["worker"]] == [
         ("parquet", 1),
         ("parquet", 3),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, Goal, missed
 from benchmarks.growth import installed
-from benchmarks.peers import ADDITIVE, Peer, Raw, kept_moments
+from benchmarks.peers import ADDITIVE, Peer, Raw, kept_moments, kept_quantiles
 from benchmarks.workload import Workload, staggered_trials
 
 from splitmile.embedded_s3 import EmbeddedS3
@@ -28,7 +28,9 @@ def test_a_tiny_workload_obeys_the_feeds_contract_and_the_peers_have_the_same_mo
             ours = kept_moments(connection, as_of)
             tables = Raw("landing.deliveries", "landing.exposures")
             for raw in (tables, Raw.parquet(TINY, installation.files, TINY.days)):
-                assert Peer(connection, TINY, raw).moments(TINY.trials, ADDITIVE, as_of) == ours
+                peer = Peer(connection, TINY, raw)
+                assert peer.moments(TINY.trials, ADDITIVE, as_of) == ours
+                assert peer.quantiles(TINY.trials, as_of) == kept_quantiles(connection, as_of)
             variants = sum(trial.variants for trial in TINY.trials)
             assert len(ours) == len(ADDITIVE) * variants
             ((contaminated,),) = connection.execute(

@@ -40,6 +40,11 @@ MARTS = (
     "marts.experiment_exposures_daily",
     "marts.experiment_unit_metrics",
     "marts.experiment_moments",
+    "marts.delivery_observations",
+    "marts.experiment_histograms",
+    "marts.experiment_quantiles",
+    "marts.switchback_window_days",
+    "marts.switchback_exposures_daily",
     "results.experiment_results",
     "results.scorecards",
 )

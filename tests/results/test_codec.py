@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitmile.errors import AnalysisError
+from splitmile.results.breakdowns import DayEffect, EffectByDay, SegmentedEffect, SegmentEffect
 from splitmile.results.codec import from_json, json_schema, to_json
 from splitmile.results.comparisons import BayesianView, CovariateAdjustment, Effect, Estimate, Interval, NonInferiority, SequentialEstimate
 from splitmile.results.digests import DataWarning, Digest, EffectCourse, EffectPoint, ExperimentNews, Restatement
@@ -93,6 +94,40 @@ SCORECARD = Scorecard(
     verdict=Verdict(Decision.ship, (Reason(ReasonCode.primary_better, "delivery_time", "ranked"), Reason(ReasonCode.no_units))),
     planning=(Outlook("delivery_time", "ranked", 0.01, 0.008, 1200, None, 0.8),),
     interactions=(Interaction("delivery_time", "ranked", "region_merge", "merged", -12.5, Interval(-20.0, -5.0), 0.002),),
+    segments=(
+        SegmentedEffect(
+            dimension="vehicle",
+            metric="delivery_time",
+            treatment="ranked",
+            effects=(
+                SegmentEffect("자전거", 200, 210, -60.5, Interval(-80.0, -41.0), None, None),
+                SegmentEffect("car", 120, 110, None, None, None, None),
+            ),
+            more=3,
+            suppressed=1,
+            least_units=100,
+            i_squared=0.4,
+            p_value=0.02,
+            p_value_adjusted=0.08,
+            is_different=False,
+        ),
+    ),
+    by_day=(
+        EffectByDay(
+            metric="delivery_time",
+            treatment="ranked",
+            n_control=200,
+            n_treatment=210,
+            days=(DayEffect(1, -62.0, Interval(-80.0, -44.0)), DayEffect(2, None, None)),
+            slope=None,
+            slope_interval=None,
+            first=None,
+            last=None,
+            p_value=None,
+            p_value_adjusted=None,
+            is_trend=False,
+        ),
+    ),
     slack_channel="#dispatch",
     revision="abc1234+",
 )

@@ -11,7 +11,7 @@ import pytest
 
 from splitmile.settings import Settings
 from splitmile.transform import dbt
-from splitmile.transform.costs import DBT, CostCollector, ModelCost, cost_table, record, redshift_figures
+from splitmile.transform.costs import DBT, CostCollector, ModelCost, cost_table, record_costs, redshift_figures
 from splitmile.warehouse import RedshiftAccess, open_warehouse
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def test_what_a_run_took_is_kept_and_shown(settings: Settings) -> None:
         ModelCost(DBT, "session", "success", 3.0, 0.5, 7, None, None, None, None),
     ]
     with open_warehouse(settings) as warehouse:
-        record(warehouse, "run", date(2026, 3, 2), costs, datetime.combine(date(2026, 3, 3), time(6)))
+        record_costs(warehouse, "run", date(2026, 3, 2), costs, datetime.combine(date(2026, 3, 3), time(6)))
         kept = warehouse.fetch("select * from ops.model_costs order by seconds desc")
     assert [row["model"] for row in kept] == [DBT, "unique_grain", "unit_days", "calendar"]
     assert (kept[1]["rows_read"], kept[1]["peak_memory_bytes"], kept[2]["rows_read"]) == (None, None, 99000)

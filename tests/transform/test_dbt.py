@@ -43,7 +43,7 @@ def test_unit_tests_and_documentation(settings: Settings, access: RedshiftAccess
     manifest = _prepare(settings, access)
     variables = dbt.project_vars(settings)
     result = dbt.invoke(settings, ["test", "--select", "test_type:unit"], variables, manifest=manifest, access=access)
-    assert len([r for r in result.results if r.node.resource_type == "unit_test"]) == 7
+    assert len([r for r in result.results if r.node.resource_type == "unit_test"]) == 12
     dbt.invoke(settings, ["docs", "generate"], variables, manifest=manifest, access=access)
     catalog = json.loads((settings.dbt_target_dir / "catalog.json").read_text())
     for node in dbt.manifest_document(settings)["nodes"].values():
@@ -56,15 +56,15 @@ def test_unit_tests_and_documentation(settings: Settings, access: RedshiftAccess
     ("file", "old", "new", "failing"),
     [
         (
-            "models/marts/experiment_unit_metrics.sql",
-            "units.first_exposed_at <= deliveries.ordered_at",
-            "units.first_exposed_at < deliveries.ordered_at",
-            "only_what_follows_the_instant_of_exposure_counts",
+            "macros/unit_values.sql",
+            "experiment_units.contamination_date > as_of_dates",
+            "experiment_units.contamination_date >= as_of_dates",
+            "a_unit_counts_from_its_exposure_until_its_contamination",
         ),
         (
             "models/marts/experiment_units.sql",
-            "order by exposures.exposed_at,",
-            "order by exposures.exposed_at desc,",
+            "order by valid_exposures.exposed_at,",
+            "order by valid_exposures.exposed_at desc,",
             "a_unit_keeps_its_first_variant",
         ),
         (
@@ -74,7 +74,7 @@ def test_unit_tests_and_documentation(settings: Settings, access: RedshiftAccess
             "a_superseded_delivery_is_left_out",
         ),
         ("macros/business_date.sql", "- interval", "+ interval", "an_event_before_the_cut_over"),
-        ("models/marts/experiment_moments.sql", "as decimal(19, 0)", "as double", "moments_are_exact"),
+        ("models/marts/experiment_moments.sql", "cast(%s as decimal(19, 0))", "cast(%s as double)", "moments_are_exact"),
     ],
 )
 def test_a_broken_join_rule_fails_its_unit_test(settings: Settings, tmp_path: Path, file: str, old: str, new: str, failing: str) -> None:
@@ -86,7 +86,7 @@ def test_a_broken_join_rule_fails_its_unit_test(settings: Settings, tmp_path: Pa
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_product_of_bigints_overflows_on_both_engines(settings: Settings, access: RedshiftAccess | None, tmp_path: Path) -> None:
-    broken = _broken(settings, tmp_path, "models/marts/experiment_moments.sql", "as decimal(19, 0)", "as bigint")
+    broken = _broken(settings, tmp_path, "models/marts/experiment_moments.sql", "cast(%s as decimal(19, 0))", "cast(%s as bigint)")
     manifest = _prepare(broken, access)
     with pytest.raises(TransformFailed, match=r"moments_are_exact(.|\n)*(out of range|Overflow)"):
         dbt.invoke(broken, ["test", "--select", "experiment_moments"], dbt.project_vars(broken), manifest=manifest, access=access)
@@ -115,9 +115,17 @@ def test_every_mart_has_a_contract_and_a_grain_test(settings: Settings) -> None:
     nodes = dbt.manifest_document(settings)["nodes"].values()
     tested = {node["attached_node"].split(".")[-1] for node in nodes if node["name"].startswith("unique_grain")}
     marts = {node["name"]: node for node in nodes if node["resource_type"] == "model" and node["schema"] == "marts"}
-    assert set(marts) <= tested
-    # The columns of unit_days follow the metrics folder.
-    assert {name for name, node in marts.items() if not node["contract"]["enforced"]} == {"unit_days"}
+    # Views repeat the grain of the tables below them.
+    assert {name for name, node in marts.items() if node["config"]["materialized"] != "view"} <= tested
+    # These have a column for each measure of the metrics folder.
+    assert {name for name, node in marts.items() if not node["contract"]["enforced"]} == {
+        "unit_days",
+        "unit_totals",
+        "experiment_units",
+        "experiment_unit_windows",
+        "experiment_unit_days",
+        "switchback_window_days",
+    }
 
 
 def test_sources_are_read_in_staging_only(settings: Settings) -> None:

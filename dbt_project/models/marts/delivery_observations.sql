@@ -34,7 +34,7 @@ final as (
         cast(customer_id as varchar(128)) as customer_id,
         cast(zone_id as varchar(128)) as zone_id,
         ordered_at,
-        cast({{ metric.expression if metric else 'null' }} as bigint) as value
+        cast({{ metric.expression if metric else 'null' }} as bigint) as value -- noqa: RF04
     from deliveries
     {{ 'where 1 = 0' if not metric }}
     {{ 'union all' if not loop.last }}

@@ -112,7 +112,7 @@ changes as (
     select
         cast(null as integer) as arm,
         cast(null as date) as business_date,
-        cast(null as bigint) as value,
+        cast(null as bigint) as value, -- noqa: RF04
         cast(null as bigint) as observations
     where 1 = 0
 ),

@@ -114,13 +114,16 @@ totals as (
 ),
 
 {% for stage in ('near', 'far') %}
--- {{ 'Values near the one that is said to be near the quantile.' if stage == 'near' else 'All values, where the quantile is none of those.' }}
+{% if stage == 'near' -%}
+-- Values around the one that is said to be near the quantile.
+{%- else -%}
+-- All values, for variants of which the quantile is none of those.
+{%- endif %}
 {{ stage }}_days as (
     select
         arms.arm,
         histograms.value,
-        case when histograms.business_date < {{ date_of('as_of_from') }} then {{ date_of('as_of_from') }} else histograms.business_date end
-            as seen_from,
+        greatest(histograms.business_date, {{ date_of('as_of_from') }}) as seen_from,
         sum(histograms.observations) as observations
     from histograms
     inner join arms
@@ -128,7 +131,7 @@ totals as (
             histograms.experiment_id = arms.experiment_id
             and histograms.variant = arms.variant
             and histograms.metric = arms.metric
-            and arms.start_date <= histograms.business_date
+            and histograms.business_date >= arms.start_date
     where
         {% if stage == 'near' %}
         {%- for metric in metrics %}
@@ -140,7 +143,7 @@ totals as (
         {%- else %}
         arms.arm in (select far_totals.arm from far_totals)
         {%- endif %}
-    group by 1, 2, 3
+    group by arms.arm, histograms.value, greatest(histograms.business_date, {{ date_of('as_of_from') }})
 ),
 
 {{ stage }}_values as (
@@ -204,11 +207,11 @@ far_totals as (
     select
         quantiles.arm,
         quantiles.as_of_date,
+        arms.metric,
+        arms.start_date,
         least(arms.near_value, quantiles.quantile_value) as above_value,
         greatest(arms.near_value, quantiles.quantile_value) as up_to_value,
-        case when quantiles.quantile_value > arms.near_value then 1 else -1 end as direction,
-        arms.metric,
-        arms.start_date
+        case when quantiles.quantile_value > arms.near_value then 1 else -1 end as direction
     from {{ stage }}_quantiles as quantiles
     inner join arms
         on quantiles.arm = arms.arm
@@ -241,9 +244,9 @@ far_totals as (
         units.unit_type = '{{ unit_type }}'
         and gaps.metric = '{{ metric.name }}'
         and observations.metric = '{{ metric.name }}'
-        and observations.business_date >= (select min(gaps.start_date) from {{ stage }}_gaps as gaps)
-        and observations.value > (select min(gaps.above_value) from {{ stage }}_gaps as gaps where gaps.metric = '{{ metric.name }}')
-        and observations.value <= (select max(gaps.up_to_value) from {{ stage }}_gaps as gaps where gaps.metric = '{{ metric.name }}')
+        and observations.business_date >= (select min(earliest.start_date) from {{ stage }}_gaps as earliest)
+        and observations.value > (select min(lowest.above_value) from {{ stage }}_gaps as lowest)
+        and observations.value <= (select max(highest.up_to_value) from {{ stage }}_gaps as highest)
         {%- if stage == 'near' %}
         and observations.value between {{ metric.low }} and {{ metric.high }}
         {%- endif %}

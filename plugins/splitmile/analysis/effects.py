@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from splitmile import stats
 from splitmile.analysis.judgement import Pair, bayesian_views, corrected_p_values, judge, margin_tests
 from splitmile.analysis.moments import MomentSums, UnitValues, covariate_moments_of, moments_of
+from splitmile.analysis.quantiles import Quantiles, censored_share, estimate_quantiles
 from splitmile.registry.plan import MetricKind, Plan, Variant
 from splitmile.results.comparisons import Comparison, CovariateAdjustment, Effect, SequentialEstimate
 from splitmile.results.from_arrays import estimates, intervals, numbers
@@ -33,6 +34,7 @@ class Arms:
         covariance: Of the two.
         unadjusted: Control and treatment without any adjustment; their values are what readers are shown.
         theta, variance_removed: Of the covariate; NaN without one.
+        censored_share: Of quantiles: share of the orders that have no observation; NaN elsewhere.
         method: Name of the estimator.
         segment: Whose units these are.
     """
@@ -43,6 +45,7 @@ class Arms:
     unadjusted: tuple[stats.Estimates, stats.Estimates]
     theta: FloatArray
     variance_removed: FloatArray
+    censored_share: FloatArray
     method: tuple[str, ...]
     segment: tuple[str, ...]
 
@@ -63,7 +66,9 @@ class Compared:
     looks: Looks
 
 
-def compute_effects(plan: Plan, sums: Sequence[MomentSums], *, has_ended: bool, units: UnitValues | None = None) -> tuple[Effect, ...]:
+def compute_effects(
+    plan: Plan, sums: Sequence[MomentSums], *, has_ended: bool, units: UnitValues | None = None, quantiles: Quantiles | None = None
+) -> tuple[Effect, ...]:
     """All effects of an experiment, in the plan's order of metrics and of treatments within.
 
     Args:
@@ -71,13 +76,14 @@ def compute_effects(plan: Plan, sums: Sequence[MomentSums], *, has_ended: bool, 
         sums: One row a variant and metric; a missing row is a variant without units.
         has_ended: The planned end is reached, so the fixed-horizon inference counts, not the anytime-valid one.
         units: The units themselves, for ratios while a variant has fewer than `FEW_UNITS`; left out, moments have to do.
+        quantiles: The observations of the quantile metrics, which have no moments of their own.
 
     Source:
         Deng, Knoblich & Lu (2018) for ratios, Deng, Xu, Kohavi & Walker (2013) for covariates, Bell & McCaffrey (2002) for
         few units, Waudby-Smith et al. (2024) for daily looks.
     """
     pairs = [(planned, treatment) for planned in plan.metrics for treatment in plan.treatments]
-    found = compare(plan, pairs, sums, units=units)
+    found = compare(plan, pairs, sums, units=units, quantiles=quantiles)
     adjusted = corrected_p_values(pairs, [comparison.counting(has_ended=has_ended).p_value for comparison in found.comparisons])
     guardrails = margin_tests(pairs, found.relative, found.looks, plan.alpha, has_ended=has_ended)
     return tuple(
@@ -93,6 +99,7 @@ def compare(
     *,
     segments: Sequence[str] | None = None,
     units: UnitValues | None = None,
+    quantiles: Quantiles | None = None,
 ) -> Compared:
     """Treatments with the control, all in one call of the statistics.
 
@@ -102,8 +109,12 @@ def compare(
         sums: One row a variant, metric and segment; a missing row is a variant without units.
         segments: The segment of each comparison; left out, all units.
         units: As for `compute_effects`.
+        quantiles: Likewise.
     """
     arms = _arms(plan, pairs, sums, segments or ["all"] * len(pairs), units or {})
+    is_quantile = [planned.metric.kind is MetricKind.quantile for planned, _ in pairs]
+    if any(is_quantile):
+        arms = _with_quantiles(arms, np.flatnonzero(is_quantile), plan, pairs, quantiles or {})
     absolute = stats.absolute_effect(arms.control, arms.treatment, covariance=arms.covariance)
     relative = stats.relative_effect(arms.control, arms.treatment, alpha=plan.alpha, covariance=arms.covariance)
     looks = arms.control.n + arms.treatment.n, _planned_units(plan, (treatment for _, treatment in pairs))
@@ -132,6 +143,7 @@ def _arms(plan: Plan, pairs: Sequence[Pair], sums: Sequence[MomentSums], segment
         unadjusted=plain,
         theta=np.full(len(pairs), np.nan),
         variance_removed=np.full(len(pairs), np.nan),
+        censored_share=np.full(len(pairs), np.nan),
         method=tuple(_METHODS.get(planned.metric.kind, "welch") for planned, _ in pairs),
         segment=tuple(segments),
     )
@@ -177,6 +189,20 @@ def _with_few_units(
     return _with_method(arms, "cr2", rows, of_control, of_treated)
 
 
+def _with_quantiles(arms: Arms, rows: NDArray[np.intp], plan: Plan, pairs: Sequence[Pair], quantiles: Quantiles) -> Arms:
+    chosen = [pairs[row] for row in rows]
+    metrics = [planned.metric for planned, _ in chosen]
+    treatments = [variant.name for _, variant in chosen]
+    control = estimate_quantiles(metrics, [plan.control.name] * len(chosen), quantiles)
+    treated = estimate_quantiles(metrics, treatments, quantiles)
+    shares = [censored_share(metric, (plan.control.name, name), quantiles) for metric, name in zip(metrics, treatments, strict=True)]
+    return replace(
+        _with_method(arms, "quantile", rows, control, treated),
+        unadjusted=(_put_estimates(control, rows, arms.unadjusted[0]), _put_estimates(treated, rows, arms.unadjusted[1])),
+        censored_share=_put(np.array(shares, dtype=np.float64), rows, arms.censored_share),
+    )
+
+
 def _with_method(arms: Arms, method: str, rows: NDArray[np.intp], control: stats.Estimates, treatment: stats.Estimates) -> Arms:
     """The arms with another method's estimates in some rows."""
     return replace(
@@ -208,6 +234,7 @@ def _comparisons(
     views = bayesian_views(relative, [planned.metric.direction.value for planned, _ in pairs], alpha)
     values = [numbers(side.value) for side in arms.unadjusted]
     freedom, theta, removed = numbers(absolute.degrees_of_freedom), numbers(arms.theta), numbers(arms.variance_removed)
+    censored = numbers(arms.censored_share)
     return [
         Comparison(
             metric=planned.metric.name,
@@ -227,6 +254,7 @@ def _comparisons(
             p_value_adjusted=None,
             covariate=CovariateAdjustment(theta[row], removed[row], without_covariate[row]) if arms.method[row] == "cuped" else None,
             bayesian=views[row],
+            censored_share=censored[row],
         )
         for row, (planned, treatment) in enumerate(pairs)
     ]

@@ -136,7 +136,7 @@ def _variants_of(warehouse: Warehouse, plan: Plan, exposed_by: date, as_of: date
     rows = warehouse.fetch_frame(
         f"select variant from marts.experiment_units where {_COUNTED} order by unit_id", [plan.experiment_id, exposed_by, as_of]
     )
-    return rows["variant"].map(places).to_numpy(dtype=np.int64)
+    return np.array(rows["variant"].map(places), dtype=np.int64)
 
 
 def _tables(warehouse: Warehouse, plan: Plan, as_of: date, days: int, measures: Sequence[str], units: int) -> dict[str, FloatArray]:

@@ -16,6 +16,7 @@ from splitmile.analysis.looks import is_look
 from splitmile.analysis.moments import MomentSums, UnitValues
 from splitmile.analysis.novelty import effects_by_day
 from splitmile.analysis.outlook import foresee
+from splitmile.analysis.quantiles import Quantiles, read_quantiles
 from splitmile.analysis.sample_ratio import ExposureCount, check_sample_ratio, daily_units, most_suspicious, split_within
 from splitmile.analysis.segments import compare_segments, effects_by_segment, units_by_segment
 from splitmile.analysis.switchback import analyze_switchback
@@ -61,7 +62,8 @@ def analyze_experiment(warehouse: Warehouse, settings: Settings, plan: Plan, as_
         )
     ]
     units = _units_of_ratios(warehouse, plan, as_of) if any(row.units < FEW_UNITS for row in sums if row.segment == "all") else {}
-    scorecard = compute_scorecard(plan, as_of, sums, exposures, settings.trust, revision, units=units)
+    quantiles = read_quantiles(warehouse, plan, as_of)
+    scorecard = compute_scorecard(plan, as_of, sums, exposures, settings.trust, revision, units=units, quantiles=quantiles)
     if scorecard.has_ended:
         # Every pair of experiments is joined by unit, which is too much for every day; and the test is one for a single look.
         scorecard = replace(scorecard, interactions=find_interactions(plan, read_cells(warehouse, plan, as_of)))
@@ -84,8 +86,9 @@ def compute_scorecard(
     revision: str,
     *,
     units: UnitValues | None = None,
+    quantiles: Quantiles | None = None,
 ) -> Scorecard:
-    """The scorecard from plain numbers; `units` as for `compute_effects`.
+    """The scorecard from plain numbers; `units` and `quantiles` as for `compute_effects`.
 
     Raises:
         AnalysisError: A row's variant is not in the plan.
@@ -112,7 +115,7 @@ def compute_scorecard(
     segments, units_within = units_by_segment(plan, sums)
     by_segment = most_suspicious(split_within(segments, units_within, shares, trust.sample_ratio_alarm))
     srm = replace(srm, by_segment=by_segment)
-    effects = compute_effects(plan, sums, has_ended=has_ended, units=units)
+    effects = compute_effects(plan, sums, has_ended=has_ended, units=units, quantiles=quantiles)
     return Scorecard(
         experiment_id=plan.experiment_id,
         title=plan.title,

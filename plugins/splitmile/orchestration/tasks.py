@@ -127,11 +127,13 @@ def build_marts() -> None:
     """Bring every table that dbt makes up to the business date, or each of a range in one pass; dbt opens the warehouse itself."""
     from splitmile.orchestration.connections import warehouse_access
     from splitmile.transform import build_marts as build
+    from splitmile.transform import cost_table
 
     settings = load_settings()
     dates = dates_of(get_current_context())
     for report in build(settings, dates[-1], warehouse_access(settings), first_date=dates[0]):
-        _log.info("%s", report)
+        what = "everything" if report.is_full_refresh else f"{len(report.changed_dates)} changed dates"
+        _log.info("as of %s to %s, %s made again\n%s", report.first_date, report.last_date, what, cost_table(report.costs))
 
 
 @airflow_task(pool=WAREHOUSE_POOL)

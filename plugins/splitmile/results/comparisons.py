@@ -114,6 +114,8 @@ class Comparison:
         p_value_adjusted: Corrected over its family (Holm for primary, Benjamini–Hochberg for secondary); `None` for guardrails.
         covariate: What a covariate did; `None` without one.
         bayesian: The same numbers as a posterior; `None` where the relative effect has no standard error.
+        censored_share: Quantiles: share of the orders of both variants that have no observation, as those not delivered have no
+            delivery time; `None` for other metrics.
     """
 
     metric: str
@@ -133,6 +135,7 @@ class Comparison:
     p_value_adjusted: float | None
     covariate: CovariateAdjustment | None = None
     bayesian: BayesianView | None = None
+    censored_share: float | None = None
 
     def counting(self, *, has_ended: bool) -> Counting:
         """The inference that counts: anytime-valid while the experiment runs, fixed-horizon once its planned end is reached.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from splitmile.registry import Known, Metric, Registry, load_registry, read_measures
 from splitmile.registry import read_metrics as _read_manifest
 from splitmile.settings import Settings
-from splitmile.transform.build import ModelRun, TransformReport, build_marts
+from splitmile.transform.build import TransformReport, build_marts
+from splitmile.transform.costs import ModelCost, cost_table
 from splitmile.transform.dbt import manifest_document
 from splitmile.transform.registry_tables import sync_registry
 
-__all__ = ["ModelRun", "TransformReport", "build_marts", "read_metrics", "read_registry", "sync_registry"]
+__all__ = ["ModelCost", "TransformReport", "build_marts", "cost_table", "read_metrics", "read_registry", "sync_registry"]
 
 
 def read_metrics(settings: Settings) -> dict[str, Metric]:

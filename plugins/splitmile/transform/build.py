@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from splitmile.settings import Settings
 from splitmile.transform import dbt
+from splitmile.transform.costs import CostCollector, ModelCost, record_costs, redshift_figures
 from splitmile.transform.replay import Built, Replay, plan_replay, read_built
 from splitmile.warehouse import RedshiftAccess, Warehouse, open_warehouse, retried_on_conflict
 
@@ -24,15 +25,6 @@ _DATES_A_RUN = 31
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRun:
-    """What dbt did with one model or test, and how long it took."""
-
-    name: str
-    status: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class TransformReport:
     """What a run of dbt did.
 
@@ -41,7 +33,7 @@ class TransformReport:
         replay_from: First business date whose rows had changed; the day after the last one built where none had.
         changed_dates: Business dates whose unit-days were made again.
         is_full_refresh: The measures, the metrics or the business day changed since the last run, so everything was built again.
-        models: Models and tests in the order they ran.
+        costs: What models, tests and hooks took, in the order they ran, and last dbt itself.
     """
 
     first_date: date
@@ -49,7 +41,7 @@ class TransformReport:
     replay_from: date
     changed_dates: tuple[date, ...]
     is_full_refresh: bool
-    models: tuple[ModelRun, ...]
+    costs: tuple[ModelCost, ...]
 
 
 def build_marts(
@@ -89,27 +81,30 @@ def _build(settings: Settings, first_date: date, last_date: date, access: Redshi
         "unit_types": list(built.unit_types),
     }
     arguments = ["build", "--exclude-resource-type=unit_test", *(["--full-refresh"] if is_full_refresh else [])]
-    result = dbt.invoke(settings, arguments, variables, manifest=manifest, access=access)
-    models = tuple(ModelRun(r.node.name, str(r.status), round(r.execution_time, 3)) for r in result.results)
-    report = TransformReport(first_date, last_date, replay.replay_from, replay.changed_dates, is_full_refresh, models)
+    started_at, collector = _now(), CostCollector()
+    result = dbt.invoke(settings, arguments, variables, manifest=manifest, access=access, callbacks=[collector])
+    run_id = uuid.uuid4().hex
     with open_warehouse(settings, access, "build_marts") as warehouse:
-        _record(warehouse, replay, built, fingerprint)
-    return report
+        figures = redshift_figures(warehouse, collector.invocation_id, started_at) if access else None
+        found = collector.costs(result.results, figures)
+        _record(warehouse, run_id, replay, built, fingerprint)
+        record_costs(warehouse, run_id, last_date, found, _now())
+    return TransformReport(first_date, last_date, replay.replay_from, replay.changed_dates, is_full_refresh, found)
 
 
 @retried_on_conflict
-def _record(warehouse: Warehouse, replay: Replay, built: Built, fingerprint: str) -> None:
+def _record(warehouse: Warehouse, run_id: str, replay: Replay, built: Built, fingerprint: str) -> None:
     """Keep what was built, mark the changes that were taken up, and drop running sums that are not kept.
 
     Changes of loads that ended meanwhile stay pending.
     """
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = _now()
     with warehouse.transaction():
         warehouse.append(
             "ops.transform_runs",
             [
                 {
-                    "run_id": uuid.uuid4().hex,
+                    "run_id": run_id,
                     "first_date": replay.first_date,
                     "last_date": replay.last_date,
                     "built_to": replay.built_to,
@@ -143,6 +138,10 @@ def _record(warehouse: Warehouse, replay: Replay, built: Built, fingerprint: str
             f"delete from marts.unit_totals where business_date not in ({', '.join('?' for _ in replay.totals_kept)})",
             list(replay.totals_kept),
         )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _fingerprint(manifest: Manifest, settings: Settings, built: Built) -> str:

@@ -128,6 +128,8 @@ class CostCollector:
         found = []
         for result in results:
             node = result.node
+            if str(result.status) == "no-op":  # an exposure: nothing runs for it
+                continue
             found.append(self._cost(node.name, str(node.resource_type), str(result.status), result.execution_time, node.unique_id, known))
         return (*found, self._cost(DBT, "session", "success", seconds - _covered(self._running), "", known))
 
@@ -190,7 +192,7 @@ def redshift_figures(warehouse: Warehouse, invocation_id: str, started_at: datet
     return dict(figures)
 
 
-def record(warehouse: Warehouse, run_id: str, business_date: date, costs: Sequence[ModelCost], ran_at: datetime) -> None:
+def record_costs(warehouse: Warehouse, run_id: str, business_date: date, costs: Sequence[ModelCost], ran_at: datetime) -> None:
     """Keep what a run took in `ops.model_costs`."""
     said = {"run_id": run_id, "business_date": business_date, "ran_at": ran_at}
     warehouse.append("ops.model_costs", [{**said, **asdict(cost)} for cost in costs])

@@ -65,6 +65,11 @@ SENTENCES = {
     "why.no_spread": "no variation, so no test is possible",
     "why.not_by_window": "quantiles, capped metrics and those with days since exposure are not estimated by window",
     "why.not_enough_units": "not enough units",
+    "why.no_observation": "no observation",
+    "why.nothing_above": "no observation lies above the quantile, so it has no standard error",
+    "why.same_share": "every unit has the same share at or below the quantile, so it has no standard error",
+    "why.few_observations": "too few units or observations for an interval around this quantile",
+    "why.one_value": "all observed values are equal, so the quantile has no standard error",
     "why.undefined": "undefined",
     # Planning.
     "outlook.days.one": "about {count} more day to see {effect}",
@@ -304,6 +309,7 @@ SENTENCES = {
     "page.interval_p_adjusted": "interval, p, adjusted p",
     "page.adjusted": "adjusted {p}",
     "page.is_adjusted": "adjusted",
+    "page.without_value": "{share} of orders have no value",
     "page.role.primary": "primary",
     "page.role.secondary": "secondary",
     "page.role.guardrail": "guardrail",
@@ -359,6 +365,10 @@ SENTENCES = {
     ),
     "page.method.delta": (
         "Ratios: sum over sum, variance by the delta method over {units}, so that orders of one {unit} are not taken as independent."
+    ),
+    "page.method.quantile": (
+        "Quantiles: an observed value of all orders that have one; its variance is that of the {units}' shares of orders up to it, so that "
+        "orders of one {unit} are not taken as independent."
     ),
     "page.method.cuped": (
         "Adjusted effects: what the same {units} did before their exposure explains a part of their differences, which is taken out "

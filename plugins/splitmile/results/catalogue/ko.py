@@ -66,6 +66,11 @@ SENTENCES = {
     "why.not_by_window": "분위수, 상한이 있는 지표, 노출 후 일수를 정한 지표는 시간대별로 추정하지 않음",
     "why.not_enough_units": "대상이 부족함",
     "why.undefined": "정의되지 않음",
+    "why.no_observation": "관측값이 없음",
+    "why.nothing_above": "분위수보다 큰 관측값이 없어 표준오차가 없음",
+    "why.same_share": "모든 대상에서 분위수 이하의 비율이 같아 표준오차가 없음",
+    "why.few_observations": "이 분위수의 구간을 구하기에는 대상이나 관측값이 너무 적음",
+    "why.one_value": "관측값이 모두 같아 분위수의 표준오차가 없음",
     # Planning.
     "outlook.days.one": "{effect} 변화를 확인하기까지 약 {count}일",
     "outlook.days.many": "{effect} 변화를 확인하기까지 약 {count}일",
@@ -273,6 +278,7 @@ SENTENCES = {
     "page.interval_p_adjusted": "구간, p, 보정 p",
     "page.adjusted": "보정 {p}",
     "page.is_adjusted": "조정됨",
+    "page.without_value": "값이 없는 주문 {share}",
     "page.role.primary": "주요 지표",
     "page.role.secondary": "보조 지표",
     "page.role.guardrail": "가드레일",
@@ -326,6 +332,10 @@ SENTENCES = {
     "page.method.welch": ("평균과 비율: {unit}별 차이이며 사건이 없는 대상은 0으로 셉니다. 분산과 자유도는 Welch 방식입니다."),
     "page.method.delta": (
         "합의 비: 합을 합으로 나누며, 분산은 {units} 단위의 델타 방법으로 구합니다. "
+        "따라서 한 {unit}의 주문들을 서로 독립이라고 보지 않습니다."
+    ),
+    "page.method.quantile": (
+        "분위수: 값이 있는 모든 주문 중에서 관측된 값입니다. 분산은 그 값 이하인 주문의 {units}별 비율로 구합니다. "
         "따라서 한 {unit}의 주문들을 서로 독립이라고 보지 않습니다."
     ),
     "page.method.cuped": (

@@ -22,8 +22,6 @@ from splitmile import analysis, ingest, transform
 from splitmile.embedded_s3 import EmbeddedS3
 from splitmile.object_store import ObjectStore
 from splitmile.settings import Feeds, Settings
-from splitmile.transform import dbt
-from splitmile.transform.costs import CostCollector, ModelCost
 from splitmile.warehouse import Warehouse, open_warehouse
 
 DATE_COLUMNS = {
@@ -136,13 +134,14 @@ def _measure_series(places: _Places, series: Series, say: Callable[[str], None])
             if number not in series.built_days:
                 continue
             began = time.monotonic()
-            costs = _build(settings, business_date)
+            (report,) = transform.build_marts(settings, business_date)
             transforming = time.monotonic() - began
             say(f"{workload.deliveries:,.0f} deliveries, {workload.experiments} experiments, day {number}: dbt {transforming:.1f} s")
             if number not in series.days:
                 continue
             with open_warehouse(settings) as warehouse:
                 plans = registry.plans
+                costs = [cost for cost in report.costs if cost.resource_type in ("model", "test")]
                 analysing = timed(lambda: [analysis.analyze_experiment(warehouse, settings, p, business_date, "scaling") for p in plans])  # noqa: B023
                 yield {
                     "deliveries": workload.deliveries,
@@ -160,25 +159,6 @@ def _measure_series(places: _Places, series: Series, say: Callable[[str], None])
                 }
             if number == series.days[-1]:
                 return
-
-
-def _build(settings: Settings, business_date: date) -> list[ModelCost]:
-    """Run dbt as of a date, and say what each model and test of it took and read."""
-    costs: list[ModelCost] = []
-    invoke = dbt.invoke
-
-    def with_collector(*arguments: Any, callbacks: Sequence[Callable[[Any], None]] = (), **named: Any) -> Any:
-        collector = CostCollector()
-        result = invoke(*arguments, callbacks=[*callbacks, collector], **named)
-        costs.extend(cost for cost in collector.costs(result.results) if cost.resource_type in ("model", "test"))
-        return result
-
-    dbt.invoke = with_collector
-    try:
-        transform.build_marts(settings, business_date)
-    finally:
-        dbt.invoke = invoke
-    return costs
 
 
 def _load(warehouse: Warehouse, settings: Settings, store: ObjectStore, business_date: date) -> None:

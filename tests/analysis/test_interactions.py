@@ -45,7 +45,7 @@ def marts(warehouse: Warehouse) -> Warehouse:
     )
     warehouse.execute(
         "create table marts.experiment_units (experiment_id varchar(128), unit_type varchar(32), unit_id varchar(128), "
-        "variant varchar(128), exposure_date date, contamination_date date)"
+        "variant varchar(128), exposure_date date, contamination_date date, is_excluded boolean)"
     )
     return warehouse
 
@@ -61,7 +61,7 @@ def test_only_units_that_are_in_both_experiments_are_counted(marts: Warehouse) -
         "registry.experiment_metrics",
         [{"experiment_id": "e", "metric": metric, "role": role, "margin": None, "minimum_effect": None} for metric, role in roles.items()],
     )
-    own = {"u1": "a", "u2": "b", "u3": "b", "u4": "b", "u5": "b", "u6": "b"}
+    own = {"u1": "a", "u2": "b", "u3": "b", "u4": "b", "u5": "b", "u6": "b", "u7": "b"}
     marts.append(
         "marts.experiment_unit_metrics",
         [
@@ -72,14 +72,15 @@ def test_only_units_that_are_in_both_experiments_are_counted(marts: Warehouse) -
     )
     on, early = date(2026, 3, 4), date(2026, 3, 1)
     others = [
-        ("courier", "u1", "off", on, None),
-        ("courier", "u2", "on", on, None),
-        ("courier", "u3", "on", on, None),
-        ("store", "u4", "on", on, None),
-        ("courier", "u5", "on", on, on),
-        ("courier", "u6", "on", early, None),
+        ("courier", "u1", "off", on, None, False),
+        ("courier", "u2", "on", on, None, False),
+        ("courier", "u3", "on", on, None, False),
+        ("store", "u4", "on", on, None, False),
+        ("courier", "u5", "on", on, on, False),
+        ("courier", "u6", "on", early, None, False),
+        ("courier", "u7", "on", on, None, True),
     ]
-    names = ("unit_type", "unit_id", "variant", "exposure_date", "contamination_date")
+    names = ("unit_type", "unit_id", "variant", "exposure_date", "contamination_date", "is_excluded")
     marts.append("marts.experiment_units", [{"experiment_id": "other", **dict(zip(names, row, strict=True))} for row in others])
     cells = {(row["variant"], row["other_variant"]): row for row in read_cells(marts, PLAN, END)}
     assert {key: int(row["units"]) for key, row in cells.items()} == {("a", "off"): 1, ("b", "on"): 2}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from splitmile.analysis.restatements import told_restatements
 from splitmile.errors import AnalysisError
 from splitmile.registry.plan import Plan, Registry
 from splitmile.results.catalogue import Catalogue
 from splitmile.results.codec import from_json
 from splitmile.results.comparisons import Interval
-from splitmile.results.digests import DataWarning, Digest, EffectCourse, EffectPoint, ExperimentNews, Restatement
+from splitmile.results.digests import DataWarning, Digest, EffectCourse, EffectPoint, ExperimentNews
 from splitmile.results.scorecards import Decision, Scorecard
 from splitmile.settings import Settings
 from splitmile.warehouse import Row, Warehouse
@@ -55,7 +56,7 @@ def compose_digest(warehouse: Warehouse, settings: Settings, registry: Registry,
         as_of_date=as_of,
         news=tuple(news),
         warnings=tuple(warnings),
-        restatements=tuple(restatement for plan in plans for restatement in _restatements(warehouse, plan, as_of, words)),
+        restatements=tuple(restatement for plan in plans for restatement in told_restatements(warehouse, plan, as_of, words)),
         orders=int(volume["orders"]),
         deliveries=int(volume["deliveries"]),
         language=words.language,
@@ -168,43 +169,3 @@ def _feed_warnings(warehouse: Warehouse, settings: Settings, as_of: date, words:
         for row in rejected
     ]
     return warnings
-
-
-def _restatements(warehouse: Warehouse, plan: Plan, as_of: date, words: Catalogue) -> list[Restatement]:
-    """What differs between the latest result for this date and the one before it, in the primary metrics."""
-    kept = [row for row in _computations(warehouse, as_of) if row["experiment_id"] == plan.experiment_id]
-    if len(kept) < 2:
-        return []
-    latest, earlier = kept[0], kept[1]
-    cause = _cause(warehouse, earlier, latest, as_of, words)
-    before = _primary_effects(from_json(Scorecard, earlier["scorecard"]))
-    after = _primary_effects(from_json(Scorecard, latest["scorecard"]))
-    return [
-        Restatement(plan.experiment_id, metric, treatment, as_of, before[metric, treatment], value, cause)
-        for (metric, treatment), value in after.items()
-        if (metric, treatment) in before and _shown(before[metric, treatment]) != _shown(value)
-    ]
-
-
-def _primary_effects(scorecard: Scorecard) -> dict[tuple[str, str], float | None]:
-    return {(e.metric, e.treatment): e.relative.estimate for e in scorecard.effects if e.role == "primary"}
-
-
-def _shown(relative_effect: float | None) -> float | None:
-    """To the hundredth of a percent that readers see; the tables keep smaller changes."""
-    return None if relative_effect is None else round(relative_effect, 4)
-
-
-def _cause(warehouse: Warehouse, earlier: Row, latest: Row, as_of: date, words: Catalogue) -> str:
-    changed = warehouse.fetch(
-        "select distinct feed, business_date from ops.changed_dates "
-        "where changed_at > ? and changed_at <= ? and business_date <= ? order by feed, business_date",
-        [earlier["computed_at"], latest["computed_at"], as_of],
-    )
-    if not changed:
-        return words("restated.cause.plan")
-    dates = sorted({row["business_date"] for row in changed})
-    feeds = sorted({row["feed"] for row in changed})
-    span = str(dates[0]) if len(dates) == 1 else words("restated.cause.dates", first=dates[0], last=dates[-1])
-    which = words(f"restated.cause.{feeds[0]}" if len(feeds) == 1 else "restated.cause.both")
-    return words("restated.cause.late", feeds=which, dates=span)

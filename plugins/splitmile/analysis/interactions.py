@@ -29,6 +29,7 @@ with units as (
         on metrics.experiment_id = planned.experiment_id and metrics.metric = planned.metric and planned.role = 'primary'
     where metrics.experiment_id = ? and metrics.as_of_date = ? and others.unit_type = ?
         and others.exposure_date between ? and ? and (others.contamination_date is null or others.contamination_date > ?)
+        and not others.is_excluded
 )
 select metric, variant, other_experiment, other_variant, is_other_control, count(*) as units,
     cast(sum(numerator) as decimal(38, 0)) as sum_numerator, cast(sum(denominator) as decimal(38, 0)) as sum_denominator,

@@ -17,6 +17,7 @@ from splitmile.analysis.moments import MomentSums, UnitValues
 from splitmile.analysis.novelty import effects_by_day
 from splitmile.analysis.outlook import foresee
 from splitmile.analysis.quantiles import Quantiles, read_quantiles
+from splitmile.analysis.restatements import restated_rows
 from splitmile.analysis.sample_ratio import ExposureCount, check_sample_ratio, daily_units, most_suspicious, split_within
 from splitmile.analysis.segments import compare_segments, effects_by_segment, units_by_segment
 from splitmile.analysis.switchback import analyze_switchback
@@ -159,7 +160,7 @@ def _keep(warehouse: Warehouse, scorecard: Scorecard, in_segments: Sequence[Effe
     # The registry's revision changes with every commit; only what the scorecard says makes it a new one.
     content_hash = hashlib.sha256(to_json(replace(scorecard, revision="")).encode()).hexdigest()
     latest = warehouse.fetch(
-        "select content_hash from results.scorecards where experiment_id = ? and as_of_date = ? order by computed_at desc limit 1",
+        "select content_hash, computation_id, computed_at from results.scorecards where experiment_id = ? and as_of_date = ? order by computed_at desc limit 1",
         [scorecard.experiment_id, scorecard.as_of_date],
     )
     if latest and latest[0]["content_hash"] == content_hash:
@@ -172,6 +173,9 @@ def _keep(warehouse: Warehouse, scorecard: Scorecard, in_segments: Sequence[Effe
         "decision": scorecard.verdict.decision.value,
         "scorecard": to_json(scorecard),
     }
+    results = flat_rows(scorecard, in_segments)
+    restated = restated_rows(warehouse, latest[0], stamp, results) if latest else []
     with warehouse.transaction():
-        warehouse.append("results.experiment_results", [stamp | row for row in flat_rows(scorecard, in_segments)])
+        warehouse.append("results.experiment_results", [stamp | row for row in results])
         warehouse.append("results.scorecards", [stamp | kept])
+        warehouse.append("results.restatements", restated)

@@ -126,6 +126,8 @@ SENTENCES = {
     "restated.more": "and {count} more restatements on the report page",
     "restated.cause.plan": "The experiment's file or the metrics changed.",
     "restated.cause.late": "{feeds} of {dates} arrived or were corrected after the first result.",
+    "restated.cause.late_objects": "{feeds} of {dates} arrived or were corrected after the first result: {objects}.",
+    "restated.cause.more": "{objects} and {count} more",
     "restated.cause.deliveries": "Deliveries",
     "restated.cause.exposures": "Exposures",
     "restated.cause.both": "Deliveries and exposures",

@@ -124,6 +124,8 @@ SENTENCES = {
     "restated.more": "그 밖의 정정 {count}건은 보고서 페이지에 있습니다",
     "restated.cause.plan": "실험 파일 또는 지표의 정의가 바뀌었습니다.",
     "restated.cause.late": "{dates}의 {feeds} 데이터가 첫 결과 이후에 도착했거나 수정되었습니다.",
+    "restated.cause.late_objects": "{dates}의 {feeds} 데이터가 첫 결과 이후에 도착했거나 수정되었습니다: {objects}.",
+    "restated.cause.more": "{objects} 외 {count}건",
     "restated.cause.deliveries": "배달",
     "restated.cause.exposures": "노출",
     "restated.cause.both": "배달과 노출",

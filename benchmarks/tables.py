@@ -102,7 +102,7 @@ def rows_check(measured: Measured) -> str:
 
 
 def seconds(measured: Measured) -> str:
-    """Seconds of the models and tests that take any, with the powers by which they grow."""
+    """Seconds of the load of both feeds, and of the models and tests that take any, with the powers by which they grow."""
     return _growth(measured, "seconds", 0.2, lambda value: f"{value:.2f}")
 
 
@@ -114,7 +114,7 @@ def reads(measured: Measured) -> str:
 def _growth(measured: Measured, key: str, least: float, shown: Callable[[float], str]) -> str:
     """A figure of the models and tests of which it is large, at every size, and its powers of deliveries, experiments and days."""
     points = measured["points"]
-    names = [name for name, found in _largest_point(measured)[key].items() if found >= least]
+    names = [name for name, found in _largest_point(measured)[key].items() if found >= least and all(p[key][name] for p in points)]
     growing: dict[str, list[Measured]] = {
         "deliveries": [p for p in points if p["experiments"] == 10 and p["day"] == 3],
         "experiments": [p for p in points if p["deliveries"] == points[0]["deliveries"] and p["day"] == 3],
@@ -125,7 +125,7 @@ def _growth(measured: Measured, key: str, least: float, shown: Callable[[float],
         powers = [f"{growth_exponent([p[by] for p in ps], [p[key][name] for p in ps]):z.1f}" for by, ps in growing.items()]
         rows.append([f"`{_shortened(name)}`", *(shown(p[key][name]) for p in points), *powers])
     head = [f"{number(p['deliveries'])} · {p['experiments']} · {p['day']}" for p in points]
-    return markdown_table(["model or test", *head, "power of deliveries", "of experiments", "of days"], rows)
+    return markdown_table(["step, model or test", *head, "power of deliveries", "of experiments", "of days"], rows)
 
 
 def analysis(measured: Measured) -> str:
@@ -133,8 +133,8 @@ def analysis(measured: Measured) -> str:
     each = [point["analysis"]["seconds"] / point["experiments"] * 1000 for point in measured["points"]]
     longest = max(point["scorecard_bytes"] for point in measured["points"])
     return (
-        f"An experiment's analysis took {min(each):.0f}–{max(each):.0f} ms on DuckDB, whatever the number of deliveries and units: "
-        f"it reads its moments only. The longest scorecard has {number(longest)} bytes of JSON, for four metrics and two variants."
+        f"An experiment's analysis took {min(each):.0f}–{max(each):.0f} ms on DuckDB, whatever the number of deliveries and units. "
+        f"The longest scorecard has {number(longest)} bytes of JSON, for six metrics and two variants."
     )
 
 

@@ -3,7 +3,7 @@
 {% macro quantile_metrics(metrics) -%}
     {%- set found = [] -%}
     {%- for metric in metrics if metric.quantile -%}
-        {%- set reach = (metric.near | abs) // 10 -%}
+        {%- set reach = (metric.near | abs) // 20 -%}
         {%- do found.append(dict(metric, low=metric.near - reach, high=metric.near + reach)) -%}
     {%- endfor -%}
     {{ return(found) }}

@@ -59,7 +59,10 @@ def test_only_units_that_are_in_both_experiments_are_counted(marts: Warehouse) -
     roles = {"orders": "primary", "fees": "secondary"}
     marts.append(
         "registry.experiment_metrics",
-        [{"experiment_id": "e", "metric": metric, "role": role, "margin": None, "minimum_effect": None} for metric, role in roles.items()],
+        [
+            {"experiment_id": "e", "metric": metric, "role": role, "margin": None, "minimum_effect": None, "kind": "mean"}
+            for metric, role in roles.items()
+        ],
     )
     own = {"u1": "a", "u2": "b", "u3": "b", "u4": "b", "u5": "b", "u6": "b", "u7": "b"}
     marts.append(

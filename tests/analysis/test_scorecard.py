@@ -138,6 +138,34 @@ def test_a_restatement_names_the_dates_that_count_and_no_change_that_nobody_sees
     assert restatement.cause.startswith("Exposures of 2026-03-03 to 2026-03-05 arrived")
 
 
+def test_a_restatement_is_kept_with_the_objects_that_caused_it(marts: Warehouse, settings: Settings) -> None:
+    analyze_experiment(marts, settings, PLAN, AS_OF, "r1")
+    marts.execute(
+        "insert into ops.changed_dates values ('deliveries', ?, 'l', now(), null), ('deliveries', '2026-03-09', 'm', now(), null)", [AS_OF]
+    )
+    for load, number in (("l", 1), ("l", 2), ("l", 3), ("m", 4)):
+        key = f"in/feeds/deliveries/date=2026-03-05/{number}.csv"
+        marts.execute("insert into ops.partition_changes values (?, 'deliveries', ?, ?, 'etag', 'added', now())", [load, AS_OF, key])
+    _put(marts, "b", BASE + 100)
+    restated = analyze_experiment(marts, settings, PLAN, AS_OF, "r1")
+    (row,) = marts.fetch("select * from results.restatements")
+    (effect,) = restated.effects
+    assert row["computation_id"] == marts.fetch("select computation_id from results.latest_experiment_results")[0]["computation_id"]
+    assert (row["metric"], row["treatment"], row["segment"], row["what"]) == ("orders", "b", "all", "relative_estimate")
+    assert (row["value_before"], row["value_after"]) == (0.0, effect.relative.estimate)
+    assert (row["cause"], row["changed_from"], row["changed_to"], row["feeds"]) == ("late_data", AS_OF, AS_OF, "deliveries")
+    assert (row["object_count"], row["objects"].count("\n")) == (3, 2)
+    (told,) = compose_digest(marts, settings, Registry((PLAN,), ()), AS_OF).restatements
+    assert told.cause.endswith("deliveries/date=2026-03-05/1.csv, deliveries/date=2026-03-05/2.csv and 1 more.")
+    # More units at the same effect are kept as well, and told to nobody.
+    for variant, values in (("a", BASE), ("b", BASE + 100)):
+        _put(marts, variant, np.tile(values, 2))
+    analyze_experiment(marts, settings, PLAN, AS_OF, "r1")
+    more = marts.fetch("select what, value_before, value_after, cause from results.restatements order by restated_at desc limit 1")
+    assert more == [{"what": "units", "value_before": 1000.0, "value_after": 2000.0, "cause": "plan"}]
+    assert compose_digest(marts, settings, Registry((PLAN,), ()), AS_OF).restatements == ()
+
+
 def test_a_ratio_of_few_units_is_read_from_the_units_where_they_are_kept(marts: Warehouse, settings: Settings) -> None:
     plan = a_plan(("wait", "ratio", Role.primary, "decrease"))
     jobs = {"a": np.arange(12) + 5, "b": (np.arange(12) * 5) % 13 + 3}
@@ -168,7 +196,7 @@ def test_at_the_planned_end_an_effect_that_depends_on_another_experiment_is_name
     plan = a_plan(("orders", "mean", Role.primary, "increase"), ("fees", "mean", Role.secondary, "increase"))
     rng, end = np.random.default_rng(5), plan.end_date
     marts.execute(
-        "insert into registry.experiment_metrics values ('e', 'orders', 'primary', null, 0.02), ('e', 'fees', 'secondary', null, null)"
+        "insert into registry.experiment_metrics values ('e', 'orders', 'primary', null, 0.02, 'mean', null), ('e', 'fees', 'secondary', null, null, 'mean', null)"
     )
     marts.execute("insert into registry.variants values ('other', 'off', 0.5, true), ('other', 'on', 0.5, false), ('far', 'no', 1, true)")
     units = [(f"u{unit}", "ab"[unit % 2], ("off", "on")[unit // 2 % 2]) for unit in range(800)]

@@ -129,7 +129,9 @@ def build_marts(warehouse: Warehouse) -> None:
         warehouse.execute(
             f"insert into registry.variants values ('{experiment_id}', 'current', 0.5, true), ('{experiment_id}', 'new', 0.5, false)"
         )
-        warehouse.execute(f"insert into registry.experiment_metrics values ('{experiment_id}', 'late_rate', 'primary', null, 0.01)")
+        warehouse.execute(
+            f"insert into registry.experiment_metrics values ('{experiment_id}', 'late_rate', 'primary', null, 0.01, 'ratio', null)"
+        )
     _assign_units(warehouse)
     business_date = warehouse.business_date_sql("ordered_at")
     warehouse.execute(f"create table staging.stg_deliveries as select *, {business_date} as business_date from landing.deliveries")
@@ -146,6 +148,10 @@ def build_marts(warehouse: Warehouse) -> None:
                 cast(0 as bigint) as contaminated_units from registry.variants
             union all select experiment_id, variant, date '{TODAY}', 2, 1 from registry.variants
             union all select experiment_id, variant, date '{TODAY + timedelta(days=1)}', 5, 0 from registry.variants"""
+    )
+    warehouse.execute(
+        "create table marts.experiment_quantiles (experiment_id varchar(128), variant varchar(128), metric varchar(128), as_of_date date, "
+        "units bigint)"
     )
     warehouse.execute(
         f"""create table marts.experiment_moments as

@@ -36,11 +36,12 @@ class Place:
             warehouse.execute(sql)
 
     def views(self) -> set[str]:
+        """The experiments' views; two of the models are views as well."""
         query = (
             "select c.relname as name from pg_class c join pg_namespace n on c.relnamespace = n.oid "
             "where n.nspname = 'marts' and c.relkind = 'v'"
         )
-        return {row["name"] for row in self.fetch(query)}
+        return {row["name"] for row in self.fetch(query)} - {"experiment_unit_metrics", "experiment_unit_days"}
 
     def times_made(self, view: str) -> int:
         """How often dbt has created a view."""
@@ -61,13 +62,15 @@ def _register(warehouse: Warehouse, experiment_id: str, last: date, metrics: tup
         "end_date": last,
         "alpha": 0.05,
         "planned_units": 2,
+        "is_switchback": False,
+        "definition": "d",
         "revision": "r",
         "synced_at": datetime.combine(FIRST, time()),
     }
     warehouse.append("registry.experiments", [experiment])
     variants = [{"experiment_id": experiment_id, "variant": v, "planned_share": 0.5, "is_control": v == "a"} for v in "ab"]
     warehouse.append("registry.variants", variants)
-    planned = [{"experiment_id": experiment_id, "metric": metric, "role": "primary"} for metric in metrics]
+    planned = [{"experiment_id": experiment_id, "metric": metric, "role": "primary", "kind": "ratio"} for metric in metrics]
     warehouse.append("registry.experiment_metrics", planned)
 
 
@@ -138,7 +141,7 @@ def test_views_follow_the_registry(place: Place) -> None:
     assert place.fetch("select * from marts.experiment_short order by unit_id") == [expected, {**expected, **idle}]
 
     # Another metric: the view of `long` has other columns. Nothing new of `short`: its view stays, though its tables were replaced.
-    place.execute("insert into registry.experiment_metrics (experiment_id, metric, role) values ('long', 'cancellation_rate', 'primary')")
+    place.execute("insert into registry.experiment_metrics (experiment_id, metric, role, kind) values ('long', 'cancellation_rate', 'primary', 'ratio')")
     place.build(SECOND)
     assert place.times_made("experiment_short") == 1
     assert place.times_made("experiment_long") == 2

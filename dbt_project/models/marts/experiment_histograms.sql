@@ -10,6 +10,8 @@
     )
 }}
 {%- set metrics = quantile_metrics(used_metrics()) %}
+{#- Read by name where it is used: DuckDB would write a CTE that is used twice, all its rows, before it filters them. -#}
+{%- set delivery_observations = ref('delivery_observations') %}
 -- The linter loses count of the indentation inside loops of Jinja.
 -- noqa: disable=LT02
 with
@@ -29,11 +31,6 @@ variants as (
 
 experiment_metrics as (
     select * from {{ ref('stg_experiment_metrics') }}
-),
-
-observations as (
-    select * from {{ ref('delivery_observations') }}
-    where business_date <= {{ date_of('built_to') }}
 ),
 
 {{ quantile_arms(metrics) }}
@@ -71,7 +68,7 @@ changes as (
         observations.value,
         count(*) as observations
     from units
-    inner join observations
+    inner join {{ delivery_observations }} as observations
         on
             units.unit_id = observations.{{ unit_column }}
             and units.first_exposed_at <= observations.ordered_at
@@ -80,6 +77,7 @@ changes as (
         units.metric = '{{ metric.name }}'
         and units.unit_type = '{{ unit_type }}'
         and observations.metric = '{{ metric.name }}'
+        and observations.business_date <= {{ date_of('built_to') }}
         {%- if is_incremental() %}
         and observations.business_date >= {{ date_of('refreeze_from') }}
         {%- endif %}
@@ -92,7 +90,7 @@ changes as (
         observations.value,
         -count(*) as observations
     from units
-    inner join observations
+    inner join {{ delivery_observations }} as observations
         on
             units.unit_id = observations.{{ unit_column }}
             and units.first_exposed_at <= observations.ordered_at
@@ -101,6 +99,7 @@ changes as (
         units.metric = '{{ metric.name }}'
         and units.unit_type = '{{ unit_type }}'
         and observations.metric = '{{ metric.name }}'
+        and observations.business_date < {{ date_of('built_to') }}
         and units.contamination_date <= {{ date_of('built_to') }}
         {%- if is_incremental() %}
         and units.contamination_date >= {{ date_of('refreeze_from') }}

@@ -11,6 +11,9 @@
     )
 }}
 {%- set metrics = quantile_metrics(used_metrics()) %}
+{#- Read by name where it is used: DuckDB would write a CTE that is used twice, all its rows, before it filters them. -#}
+{%- set delivery_observations = ref('delivery_observations') %}
+{%- set experiment_histograms = ref('experiment_histograms') %}
 -- The linter loses count of the indentation inside loops of Jinja.
 -- noqa: disable=LT02
 with
@@ -43,20 +46,10 @@ unit_totals as (
     where business_date between {{ date_of('as_of_from') }} and {{ as_of_date() }}
 ),
 
-histograms as (
-    select * from {{ ref('experiment_histograms') }}
-    where business_date <= {{ as_of_date() }} and value is not null
-),
-
-observations as (
-    select * from {{ ref('delivery_observations') }}
-    where business_date <= {{ as_of_date() }}
-),
-
 {{ quantile_arms(metrics) }}
 
 -- One row per unit and as-of date that it counts on; one without an observation is a unit too.
-units as (
+counted_units as (
     {% for metric in metrics %}
     select
         arms.arm,
@@ -95,6 +88,13 @@ units as (
     where 1 = 0
 ),
 
+units as (
+    select
+        counted_units.*,
+        row_number() over (order by arm) as unit_row
+    from counted_units
+),
+
 totals as (
     select
         units.arm,
@@ -125,7 +125,7 @@ totals as (
         histograms.value,
         greatest(histograms.business_date, {{ date_of('as_of_from') }}) as seen_from,
         sum(histograms.observations) as observations
-    from histograms
+    from {{ experiment_histograms }} as histograms
     inner join arms
         on
             histograms.experiment_id = arms.experiment_id
@@ -133,15 +133,19 @@ totals as (
             and histograms.metric = arms.metric
             and histograms.business_date >= arms.start_date
     where
-        {% if stage == 'near' %}
+        histograms.business_date <= {{ as_of_date() }}
+        {%- if stage == 'near' %}
+        and (
         {%- for metric in metrics %}
         (histograms.metric = '{{ metric.name }}' and histograms.value between {{ metric.low }} and {{ metric.high }})
         {{ 'or' if not loop.last }}
         {%- else %}
         1 = 0
         {%- endfor %}
+        )
         {%- else %}
-        arms.arm in (select far_totals.arm from far_totals)
+        and histograms.value is not null
+        and arms.arm in (select far_totals.arm from far_totals)
         {%- endif %}
     group by arms.arm, histograms.value, greatest(histograms.business_date, {{ date_of('as_of_from') }})
 ),
@@ -217,47 +221,62 @@ far_totals as (
         on quantiles.arm = arms.arm
 ),
 
+-- No unit needs rows beyond these.
+{{ stage }}_bounds as (
+    select
+        metric,
+        min(start_date) as start_date,
+        min(above_value) as above_value,
+        max(up_to_value) as up_to_value
+    from {{ stage }}_gaps
+    group by metric
+),
+
 -- Units with observations between that value and the quantile, and how many more or fewer they have up to the quantile.
 {{ stage }}_steps as (
     {% for metric in metrics %}
     {%- for unit_type, unit_column in unit_columns().items() %}
     select
-        units.arm,
-        units.as_of_date,
-        units.unit_id,
-        units.observations,
-        units.near_observations,
-        gaps.direction * count(*) as step
-    from units
+        units.unit_row,
+        min(units.arm) as arm,
+        min(units.as_of_date) as as_of_date,
+        min(units.observations) as observations,
+        min(units.near_observations) as near_observations,
+        sum(gaps.direction) as step
+    from {{ delivery_observations }} as observations
+    inner join {{ stage }}_bounds as bounds
+        on
+            observations.metric = bounds.metric
+            and observations.business_date >= bounds.start_date
+            and observations.value > bounds.above_value
+            and observations.value <= bounds.up_to_value
+    inner join units
+        on
+            observations.{{ unit_column }} = units.unit_id
+            and observations.ordered_at >= units.first_exposed_at
+            and observations.business_date <= units.as_of_date
     inner join {{ stage }}_gaps as gaps
         on
             units.arm = gaps.arm
             and units.as_of_date = gaps.as_of_date
-    inner join observations
-        on
-            units.unit_id = observations.{{ unit_column }}
-            and units.first_exposed_at <= observations.ordered_at
-            and units.as_of_date >= observations.business_date
-            and gaps.above_value < observations.value
-            and gaps.up_to_value >= observations.value
+            and observations.value > gaps.above_value
+            and observations.value <= gaps.up_to_value
     where
         units.unit_type = '{{ unit_type }}'
         and gaps.metric = '{{ metric.name }}'
         and observations.metric = '{{ metric.name }}'
-        and observations.business_date >= (select min(earliest.start_date) from {{ stage }}_gaps as earliest)
-        and observations.value > (select min(lowest.above_value) from {{ stage }}_gaps as lowest)
-        and observations.value <= (select max(highest.up_to_value) from {{ stage }}_gaps as highest)
+        and observations.business_date <= {{ as_of_date() }}
         {%- if stage == 'near' %}
         and observations.value between {{ metric.low }} and {{ metric.high }}
         {%- endif %}
-    group by units.arm, units.as_of_date, units.unit_id, units.observations, units.near_observations, gaps.direction
+    group by units.unit_row
     union all
     {% endfor %}
     {%- endfor %}
     select
+        cast(null as bigint) as unit_row,
         cast(null as integer) as arm,
         cast(null as date) as as_of_date,
-        cast(null as varchar(128)) as unit_id,
         cast(null as bigint) as observations,
         cast(null as bigint) as near_observations,
         cast(null as bigint) as step

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Sequence
 from datetime import date
 
-from splitmile.ingest.contract import FEEDS
 from splitmile.registry.plan import Plan
 from splitmile.results.catalogue import Catalogue
 from splitmile.results.digests import Restatement
@@ -140,5 +139,5 @@ def _cause_in_words(row: Row, words: Catalogue) -> str:
 
 def _below_prefix(key: str) -> str:
     """A key from the folder of its feed on."""
-    starts = [key.rfind(f"{feed}/date=") for feed in FEEDS]
-    return key[max(0, *starts) :]
+    feed, date_folder, rest = key.rpartition("/date=")
+    return f"{feed.rpartition('/')[2]}{date_folder}{rest}"

@@ -160,7 +160,8 @@ def _keep(warehouse: Warehouse, scorecard: Scorecard, in_segments: Sequence[Effe
     # The registry's revision changes with every commit; only what the scorecard says makes it a new one.
     content_hash = hashlib.sha256(to_json(replace(scorecard, revision="")).encode()).hexdigest()
     latest = warehouse.fetch(
-        "select content_hash, computation_id, computed_at from results.scorecards where experiment_id = ? and as_of_date = ? order by computed_at desc limit 1",
+        "select content_hash, computation_id, computed_at from results.scorecards where experiment_id = ? and as_of_date = ? "
+        "order by computed_at desc limit 1",
         [scorecard.experiment_id, scorecard.as_of_date],
     )
     if latest and latest[0]["content_hash"] == content_hash:

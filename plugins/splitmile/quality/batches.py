@@ -192,7 +192,8 @@ def exposures(window: Window, planned_ids: Collection[str]) -> Batch:
 def moments_coverage(as_of: date) -> Batch:
     """One row per running experiment, variant with units in the analysis, and metric: its moments' units and the exposed ones.
 
-    The units of a switchback experiment are windows, which have no moments.
+    The units of a switchback experiment are windows, which have no moments; a metric with a window of days has only those of the units
+    whose window counts. The units of a quantile stand with it.
     """
     return Batch(
         "marts_coverage",
@@ -202,7 +203,7 @@ def moments_coverage(as_of: date) -> Batch:
             from marts.experiment_exposures_daily where business_date <= {date_literal(as_of)} group by experiment_id, variant
         )
         select experiments.experiment_id, variants.variant, experiment_metrics.metric,
-            cast(moments.units as double precision) as units,
+            cast(coalesce(moments.units, quantiles.units) as double precision) as units,
             cast(coalesce(exposed.units, 0) as double precision) as exposed_units
         from registry.experiments as experiments
         join registry.variants as variants on variants.experiment_id = experiments.experiment_id
@@ -211,9 +212,13 @@ def moments_coverage(as_of: date) -> Batch:
         left join marts.experiment_moments as moments
             on moments.experiment_id = experiments.experiment_id and moments.variant = variants.variant
             and moments.metric = experiment_metrics.metric and moments.segment = 'all' and moments.as_of_date = {date_literal(as_of)}
+        left join marts.experiment_quantiles as quantiles
+            on quantiles.experiment_id = experiments.experiment_id and quantiles.variant = variants.variant
+            and quantiles.metric = experiment_metrics.metric and quantiles.as_of_date = {date_literal(as_of)}
         where {date_literal(as_of)} between experiments.start_date and experiments.end_date
             and not experiments.is_switchback
-            and (exposed.units > 0 or moments.units is not null)""",
+            and experiment_metrics.metric_window is null
+            and (exposed.units > 0 or moments.units is not null or quantiles.units is not null)""",
         ("experiment_id", "variant", "metric"),
     )
 

@@ -64,6 +64,8 @@ def sync_registry(warehouse: Warehouse, registry: Registry, revision: str) -> No
             "role": planned.role.value,
             "margin": planned.margin,
             "minimum_effect": planned.minimum_effect,
+            "kind": planned.metric.kind.value,
+            "metric_window": planned.metric.window.name if planned.metric.window else None,
         }
         for plan in registry.plans
         for planned in plan.metrics

@@ -34,7 +34,12 @@ _EXPECTED: dict[ColumnType, str] = {
 _INTEGER = r"[+-]?[0-9]+(\.0*)?"
 _INSTANT = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?"
 
-_WHOLE_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
+# What these hold fits a column of the warehouse as it is; wider numbers are judged by their text.
+_FITTING_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+_WHOLE_NUMBERS = (*_FITTING_NUMBERS, "HUGEINT", "UBIGINT", "UHUGEINT")
+_INSTANT_TYPES = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
+# Those that `_INSTANT` can write; infinity is none of them.
+_FIRST_INSTANT, _LAST_INSTANT = "timestamp '0001-01-01 00:00:00'", "timestamp '9999-12-31 23:59:59.999999'"
 
 # One line, one value: neither delimiter nor quote can occur in a prepared file, so this reads any text line by line.
 _LINES = """
@@ -81,10 +86,15 @@ class JudgingStage:
 
     def add(self, file: IncomingFile) -> StagedFile:
         """See `Stage.add`."""
-        rows = {"csv": _csv_rows, "jsonl": _jsonl_rows, "parquet": _parquet_rows}[file.layout](self._connection, file, self._columns)
-        values = ", ".join(f"{_value(column)} as {column.name}" for column in self._columns)
-        faults = ", ".join(_fault(column) for column in self._columns)
+        rows, typed = {"csv": _csv_rows, "jsonl": _jsonl_rows, "parquet": _parquet_rows}[file.layout](self._connection, file, self._columns)
+        values = ", ".join(f"{_value(column, typed)} as {column.name}" for column in self._columns)
+        faults = [_faults(column) for column in self._columns]
+        is_faulty = " or ".join(["row_fault is not null", *(condition for of_column in faults for condition, _ in of_column)])
+        words = ", ".join(
+            f"case {' '.join(f'when {when} then {said}' for when, said in of_column)} end" for of_column in faults if of_column
+        )
         names = ", ".join(column.name for column in self._columns)
+        # Nearly all rows are good, so only of the others words are made.
         _run(
             self._connection,
             file,
@@ -92,7 +102,9 @@ class JudgingStage:
             insert into {self.table} (object_key, etag, line_number, reason, row_text, {names})
             with found as ({rows}),
             typed as (select line_number, row_text, row_fault, {", ".join(f"found_{c.name}" for c in self._columns)}, {values} from found),
-            judged as (select *, left(coalesce(row_fault, nullif(concat_ws('; ', {faults}), '')), 255) as reason from typed)
+            judged as (
+                select *, case when {is_faulty} then left(coalesce(row_fault, concat_ws('; ', {words})), 255) end as reason from typed
+            )
             select ?, ?, line_number, reason, case when reason is not null then left(row_text, 1000) end, {names} from judged""",
             file.object_key,
             file.etag,
@@ -103,8 +115,25 @@ class JudgingStage:
             select count(*) as row_count, count(reason) as rejected_count, coalesce(max(line_number), 0) as last_line,
                 arg_max(coalesce(reason, ''), line_number) as last_reason
             from {self.table} where object_key = ?"""
-        ((rows, rejected, last_line, last_reason),) = self._connection.execute(counts, [file.object_key]).fetchall()
-        return StagedFile(rows, rejected, last_line, last_reason or None)
+        ((row_count, rejected, last_line, last_reason),) = self._connection.execute(counts, [file.object_key]).fetchall()
+        if rejected and file.layout == "parquet":
+            self._write_out_rejected(file)
+        return StagedFile(row_count, rejected, last_line, last_reason or None)
+
+    def _write_out_rejected(self, file: IncomingFile) -> None:
+        row_text = ", ".join(f'"{column.name}"' for column in self._columns)
+        _run(
+            self._connection,
+            file,
+            f"""
+            update {self.table} set row_text = written.row_text
+            from (
+                select file_row_number + 1 as line_number, left(to_json(struct_pack({row_text}))::varchar, 1000) as row_text
+                from read_parquet(?, file_row_number = true, hive_partitioning = false)
+            ) as written
+            where {self.table}.object_key = ? and {self.table}.reason is not null and {self.table}.line_number = written.line_number""",
+            file.object_key,
+        )
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """See `Stage.fetch`."""
@@ -118,12 +147,16 @@ class JudgingStage:
         self._connection.execute(f"drop table if exists {self.table}")
 
 
-def _csv_rows(_: duckdb.DuckDBPyConnection, file: IncomingFile, columns: Sequence[ColumnRule]) -> str:
+# A relation of the rows of a file, with `found_COLUMN` of each; and the columns of which that is the typed value already, and no text.
+_FoundRows = tuple[str, frozenset[str]]
+
+
+def _csv_rows(_: duckdb.DuckDBPyConnection, file: IncomingFile, columns: Sequence[ColumnRule]) -> _FoundRows:
     # A line without a quote is split at its commas. Any other is matched value by value, a comma in front of each so that no
     # match is empty; joined again they give the line, unless a quote is left open. So a stray quote spoils its own line only.
     width = len(file.header)
     found = ", ".join(_found(column, f"fields[{file.header.index(column.name) + 1}]") for column in columns)
-    return f"""
+    sql = f"""
         with lines as ({_LINES}),
         matched as (
             select line_number, line,
@@ -143,9 +176,10 @@ def _csv_rows(_: duckdb.DuckDBPyConnection, file: IncomingFile, columns: Sequenc
             from matched
         )
         select line_number, line as row_text, row_fault, {found} from split"""
+    return sql, frozenset()
 
 
-def _jsonl_rows(_: duckdb.DuckDBPyConnection, __: IncomingFile, columns: Sequence[ColumnRule]) -> str:
+def _jsonl_rows(_: duckdb.DuckDBPyConnection, __: IncomingFile, columns: Sequence[ColumnRule]) -> _FoundRows:
     paths = ", ".join(f"'$.\"{column.name}\"'" for column in columns)
     # An object or a list where a plain value is expected is read as its JSON text: it fails every type but text.
     nested = " ".join(
@@ -155,7 +189,7 @@ def _jsonl_rows(_: duckdb.DuckDBPyConnection, __: IncomingFile, columns: Sequenc
         if column.type == "text"
     )
     found = ", ".join(_found(column, f"fields[{at}]") for at, column in enumerate(columns, 1))
-    return f"""
+    sql = f"""
         with lines as ({_LINES}),
         checked as (
             select line_number, line, case when contains(line, '{UNREADABLE_CHARACTER}') then 'row: holds bytes that are no UTF-8 text'
@@ -170,38 +204,41 @@ def _jsonl_rows(_: duckdb.DuckDBPyConnection, __: IncomingFile, columns: Sequenc
             select line_number, line, fields, case when line_fault is not null then line_fault {nested} end as row_fault from split
         )
         select line_number, line as row_text, row_fault, {found} from judged"""
+    return sql, frozenset()
 
 
-def _parquet_rows(connection: duckdb.DuckDBPyConnection, file: IncomingFile, columns: Sequence[ColumnRule]) -> str:
-    types = _parquet_types(connection, file)
+def _parquet_rows(connection: duckdb.DuckDBPyConnection, file: IncomingFile, columns: Sequence[ColumnRule]) -> _FoundRows:
+    """The text of a row is left out: `add` writes it afterwards, for those that are rejected."""
+    types = {name: found_type.split("(")[0] for name, found_type in _parquet_types(connection, file).items()}
+    fitting: dict[ColumnType, tuple[str, ...]] = {"integer": _FITTING_NUMBERS, "instant": _INSTANT_TYPES}
+    typed = frozenset(column.name for column in columns if types[column.name] in fitting.get(column.type, ()))
     found = ", ".join(f"{_parquet_value(connection, file, column, types[column.name])} as found_{column.name}" for column in columns)
-    row_text = ", ".join(f'"{column.name}"' for column in columns)
-    return f"""
-        select file_row_number + 1 as line_number, to_json(struct_pack({row_text}))::varchar as row_text,
-            null::varchar as row_fault, {found}
+    sql = f"""
+        select file_row_number + 1 as line_number, null::varchar as row_text, null::varchar as row_fault, {found}
         from read_parquet(?, file_row_number = true, hive_partitioning = false)"""
+    return sql, typed
 
 
 def _parquet_value(connection: duckdb.DuckDBPyConnection, file: IncomingFile, column: ColumnRule, found_type: str) -> str:
-    """The expression that reads a typed column as the text, instant or integer that `_value` expects."""
+    """The expression that reads a column as the typed value, or as the text that `_value` expects."""
     name = f'"{column.name}"'
-    if found_type in ("VARCHAR", "JSON") or found_type.startswith("ENUM"):
-        return f"nullif({name}::varchar, '')"
+    if found_type in ("VARCHAR", "JSON", "ENUM"):
+        return _without_blanks(column, f"{name}::varchar")
     readable: dict[ColumnType, dict[tuple[str, ...], str]] = {
         "text": {(*_WHOLE_NUMBERS, "UUID"): f"{name}::varchar"},
         "json": {("STRUCT", "MAP"): f"to_json({name})::varchar"},
         "integer": {
+            _FITTING_NUMBERS: f"{name}::bigint",
             (*_WHOLE_NUMBERS, "DECIMAL"): f"{name}::varchar",
             ("DOUBLE", "FLOAT"): f"case when not isnan({name}) then {name}::varchar end",
         },
         "instant": {
-            ("TIMESTAMP WITH TIME ZONE",): f"timezone('UTC', {name})::varchar",
-            ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"): f"{name}::timestamp::varchar",
+            ("TIMESTAMP WITH TIME ZONE",): f"timezone('UTC', {name})",
+            _INSTANT_TYPES: f"{name}::timestamp",
         },
     }
-    plain_type = found_type.split("(")[0]
     for types, expression in readable[column.type].items():
-        if plain_type in types:
+        if found_type in types:
             return expression
     # A writer that saw no value had to guess the type, so an all-null column is of no wrong type.
     ((values,),) = _run(connection, file, f"select count({name}) from read_parquet(?, hive_partitioning = false)")
@@ -216,39 +253,46 @@ def _parquet_types(connection: duckdb.DuckDBPyConnection, file: IncomingFile) ->
 
 
 def _found(column: ColumnRule, field: str) -> str:
+    return f"case when row_fault is null then {_without_blanks(column, field)} end as found_{column.name}"
+
+
+def _without_blanks(column: ColumnRule, text: str) -> str:
+    """A text that says something, or null."""
     # Redshift takes no notice of blanks at the end when it compares text, so no two ids may differ by them.
-    empty = f"nullif(rtrim({field}, ' '), '')" if column.type == "text" else f"nullif({field}, '')"
-    return f"case when row_fault is null then {empty} end as found_{column.name}"
+    return f"nullif(rtrim({text}, ' '), '')" if column.type == "text" else f"nullif({text}, '')"
 
 
-def _value(column: ColumnRule) -> str:
+def _value(column: ColumnRule, typed: frozenset[str]) -> str:
     found = f"found_{column.name}"
     match column.type:
-        case "integer":
+        case "integer" if column.name not in typed:
             return f"case when regexp_full_match({found}, '{_INTEGER}') then try_cast(split_part({found}, '.', 1) as bigint) end"
+        case "instant" if column.name in typed:
+            return f"case when {found} between {_FIRST_INSTANT} and {_LAST_INSTANT} then {found} end"
         case "instant":
             return f"case when regexp_full_match({found}, '{_INSTANT}') then timezone('UTC', try_cast({found} as timestamptz)) end"
         case "json":
             return f"case when json_valid({found}) then {found} end"
-        case "text":
+        case _:
             return found
 
 
-def _fault(column: ColumnRule) -> str:
+def _faults(column: ColumnRule) -> list[tuple[str, str]]:
+    """The rules that a value can break: when it does, and the words for it. Of one value only the first is told."""
     name, found = column.name, f"found_{column.name}"
-    shown = f"|| ' (found ''' || left({found}, 60) || ''')'"
-    cases = []
+    shown = f"|| ' (found ''' || left({found}::varchar, 60) || ''')'"
+    faults = []
     if not column.is_nullable:
-        cases.append(f"when {found} is null then '{name}: is empty'")
+        faults.append((f"{found} is null", f"'{name}: is empty'"))
     if column.type != "text":
-        cases.append(f"when {found} is not null and {name} is null then '{name}: is not {_EXPECTED[column.type]}' {shown}")
+        faults.append((f"{found} is not null and {name} is null", f"'{name}: is not {_EXPECTED[column.type]}' {shown}"))
     if column.accepted:
         accepted = ", ".join(column.accepted)
         quoted = ", ".join(f"'{value}'" for value in column.accepted)
-        cases.append(f"when {found} not in ({quoted}) then '{name}: is none of {accepted}' {shown}")
+        faults.append((f"{found} not in ({quoted})", f"'{name}: is none of {accepted}' {shown}"))
     if column.max_bytes is not None:
-        cases.append(f"when strlen({found}) > {column.max_bytes} then '{name}: is longer than {column.max_bytes} bytes' {shown}")
-    return f"case {' '.join(cases)} end" if cases else "null"
+        faults.append((f"strlen({found}) > {column.max_bytes}", f"'{name}: is longer than {column.max_bytes} bytes' {shown}"))
+    return faults
 
 
 def _check_line_count(connection: duckdb.DuckDBPyConnection, file: IncomingFile) -> None:

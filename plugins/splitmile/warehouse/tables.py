@@ -70,7 +70,7 @@ TABLES: dict[str, str] = {
         is_control boolean not null""",
     "registry.experiment_metrics": """
         experiment_id varchar(128) not null, metric varchar(128) not null, role varchar(16) not null, margin double precision,
-        minimum_effect double precision""",
+        minimum_effect double precision, kind varchar(16) not null, metric_window varchar(16)""",
     "registry.listed_units": """
         experiment_id varchar(128) not null, unit_id varchar(128) not null, is_allowed boolean not null""",
     "registry.switchback_windows": """

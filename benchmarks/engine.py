@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.figures import Figure, faster, slower
-from benchmarks.installation import DayCost, Installation
+from benchmarks.installation import BuildCost, DayCost, Installation
 from benchmarks.peers import ADDITIVE, Peer, Raw, kept_moments, kept_quantiles
 from benchmarks.rebuilt import differences, rebuilt
 from benchmarks.scales import Scale
@@ -35,14 +35,17 @@ def measure_daily(installation: Installation, scale: Scale, say: Say) -> Iterato
     """Daily steps and all that is compared with them; the installation has its history and is built up to it."""
     # The first days are run by processes of their own; the others by this one, which has loaded dbt already.
     first, *days = range(scale.history_days + 1, scale.last_day + 1)
-    yield from _whole_run(_alone(installation, first, only_step=False))
+    report = _alone(installation, first, only_step=False)
+    say(f"day {first}, all of it: {report.process_seconds:.1f} s ({BuildCost(0.0, report.sql).dearest()})")
+    yield from _whole_run(report)
     if scale.is_grown:
         step_alone = _alone(installation, days.pop(0), only_step=True)
         yield Figure("step_peak", step_alone.process_seconds, peak_mb=step_alone.peak_mb)
     costs = []
     for day in days:
         costs.append(installation.step(day))
-        say(f"day {day}: load {costs[-1].load_seconds:.2f} s, SQL {costs[-1].build.models:.2f} s, dbt {costs[-1].build.seconds:.2f} s")
+        build = costs[-1].build
+        say(f"day {day}: load {costs[-1].load_seconds:.2f} s, SQL {build.models:.2f} s, dbt {build.seconds:.2f} s ({build.dearest()})")
     step = _middle(costs)
     yield from _against_peers(installation, scale, step, say)
     yield from _loading(installation, scale, step)
@@ -137,7 +140,7 @@ def _backfill(installation: Installation, scale: Scale, say: Say) -> Iterator[Fi
     workload, last = scale.workload, scale.last_day
     first = last - scale.backfill_days + 1
     cost = installation.build(last, first)
-    say(f"backfill of {scale.backfill_days} dates: SQL {cost.models:.2f} s, dbt {cost.seconds:.2f} s")
+    say(f"backfill of {scale.backfill_days} dates: SQL {cost.models:.2f} s ({cost.dearest()})")
     passes = []
     with installation.read() as connection:
         for day in (first, last):
@@ -155,7 +158,7 @@ def _repair(installation: Installation, scale: Scale, step: DayCost, say: Say) -
     pq.write_table(_corrected(pq.read_table(file)), file, compression="zstd")
     installation.load_day(day)
     cost = installation.build(scale.last_day)
-    say(f"repair of a date {scale.late_days} days late: SQL {cost.models:.2f} s")
+    say(f"repair of a date {scale.late_days} days late: SQL {cost.models:.2f} s ({cost.dearest()})")
     yield slower("repair_in_daily_steps", cost.models, step.build.models)
     with rebuilt(installation, scale.last_day) as (anew, rebuilding):
         found = differences(installation, anew)

@@ -45,6 +45,11 @@ class BuildCost:
         """Seconds of SQL of all tests."""
         return sum(seconds for name, seconds in self.sql.items() if name.startswith("test."))
 
+    def dearest(self, count: int = 6) -> str:
+        """The models, tests and hooks that took most, for a line of progress."""
+        nodes = sorted(self.sql.items(), key=lambda node: -node[1])[:count]
+        return ", ".join(f"{node.split('.')[min(2, node.count('.'))]} {seconds:.2f}" for node, seconds in nodes)
+
     def of(self, *models: str) -> float:
         """Seconds of SQL of the models that are named."""
         return sum(self.sql.get(f"model.splitmile.{model}", 0.0) for model in models)

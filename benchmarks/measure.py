@@ -146,7 +146,7 @@ def _measure_series(places: _Places, series: Series, say: Callable[[str], None])
                     "analysis": analysing,
                     "scorecard_bytes": warehouse.fetch("select max(strlen(scorecard)) as longest from results.scorecards")[0]["longest"],
                     "dbt_seconds": transforming,
-                    "seconds": {"ingest": loading["seconds"], **{cost.model: cost.seconds for cost in costs}},
+                    "seconds": {"ingest": loading["seconds"], **{cost.model: cost.sql_seconds for cost in costs}},
                     "rows_read": {cost.model: cost.rows_read or 0 for cost in costs},
                 }
             if number == series.days[-1]:

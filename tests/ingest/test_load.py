@@ -81,6 +81,25 @@ def test_parquet_keeps_its_own_types(store: ObjectStore, warehouse: Warehouse, s
     assert loaded(warehouse) == [DELIVERY_0 | {"store_id": "17"}]
 
 
+def test_typed_values_that_no_text_could_hold_are_rejected(store: ObjectStore, warehouse: Warehouse, settings: Settings) -> None:
+    settings = settings.model_copy(update={"feeds": settings.feeds.model_copy(update={"max_rejected_share": 0.9})})
+    year_10000, infinity = 253402300800000000, 9223372036854775807
+    instants = [1772420400000000, year_10000, infinity]
+    rows = [delivery(number, ordered_at=instant, fee_krw=2**63 + number - 1) for number, instant in enumerate(instants)]
+    rows[0]["fee_krw"] = 2**63 - 1
+    types = {"ordered_at": pa.timestamp("us", "UTC"), "fee_krw": pa.uint64()}
+    partition = put(store, settings, "deliveries", "d.parquet", as_parquet(rows, types))
+    assert load_partition(store, warehouse, settings, partition).rejected_count == 2
+    assert [(row["ordered_at"], row["fee_krw"]) for row in loaded(warehouse)] == [(DELIVERY_0["ordered_at"], 2**63 - 1)]
+    rejected = warehouse.fetch("select line_number, reason, row_text from ops.rejected_rows order by line_number")
+    assert [(row["line_number"], row["reason"].split("; ")[0].split(" (found ")[0]) for row in rejected] == [
+        (2, "ordered_at: is not an instant such as 2026-03-02T12:00:00+09:00"),
+        (3, "ordered_at: is not an instant such as 2026-03-02T12:00:00+09:00"),
+    ]
+    assert all("fee_krw: is not an integer of 64 bits" in row["reason"] for row in rejected)
+    assert [row["row_text"][:20] for row in rejected] == ['{"delivery_id":"d1",', '{"delivery_id":"d2",']
+
+
 @pytest.mark.parametrize(("name", "write"), [("e.csv", as_csv), ("e.jsonl", as_jsonl), ("e.parquet", as_parquet)])
 def test_quoted_json_and_hangul_arrive_unharmed(
     store: ObjectStore, warehouse: Warehouse, settings: Settings, name: str, write: Callable[..., bytes]

@@ -22,7 +22,7 @@ from splitmile.quality.validation import open_context, validate
 from splitmile.settings import Settings
 from splitmile.warehouse import Warehouse, open_warehouse
 
-_TABLE = re.compile(r"(?:update|into|delete from) ((?:landing|marts|registry)\.\w+)")
+_TABLE = re.compile(r"(?:update|into|delete from) ((?:landing|marts|ops|registry)\.\w+)")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class GoodWeek:
 def all_suites(settings: Settings, splits: Sequence[LayerSplit] = ()) -> tuple[Suite, ...]:
     """All suites of both gates."""
     window = Window(settings.business_day, TODAY)
-    return (*feeds_suites(window, registry()), *marts_suites(TODAY, ["unit_type", "delivered_orders"], splits))
+    return (*feeds_suites(window, registry()), *marts_suites(window, ["unit_type", "delivered_orders"], splits))
 
 
 @pytest.fixture(scope="package")

@@ -49,7 +49,7 @@ unit_totals as (
 {{ quantile_arms(metrics) }}
 
 -- One row per unit and as-of date that it counts on; one without an observation is a unit too.
-counted_units as (
+units as (
     {% for metric in metrics %}
     select
         arms.arm,
@@ -86,13 +86,6 @@ counted_units as (
         cast(null as bigint) as observations,
         cast(null as bigint) as near_observations
     where 1 = 0
-),
-
-units as (
-    select
-        counted_units.*,
-        row_number() over (order by arm) as unit_row
-    from counted_units
 ),
 
 totals as (
@@ -221,7 +214,7 @@ far_totals as (
         on quantiles.arm = arms.arm
 ),
 
--- No unit needs rows beyond these.
+-- No unit needs observations beyond these.
 {{ stage }}_bounds as (
     select
         metric,
@@ -230,6 +223,55 @@ far_totals as (
         max(up_to_value) as up_to_value
     from {{ stage }}_gaps
     group by metric
+),
+
+-- The numbers are what DuckDB does not look behind: it finds these rows first, then joins them to all units, instead of asking of
+-- every row whether it may belong to one.
+{{ stage }}_rows as (
+    select
+        observations.metric,
+        observations.courier_id,
+        observations.store_id,
+        observations.customer_id,
+        observations.zone_id,
+        observations.business_date,
+        observations.ordered_at,
+        observations.value,
+        row_number() over () as observation_row
+    from {{ delivery_observations }} as observations
+    inner join {{ stage }}_bounds as bounds
+        on
+            observations.metric = bounds.metric
+            and observations.business_date >= bounds.start_date
+            and observations.value > bounds.above_value
+            and observations.value <= bounds.up_to_value
+    where
+        observations.business_date <= {{ as_of_date() }}
+        {%- if stage == 'near' %}
+        and (
+            {%- for metric in metrics %}
+            (observations.metric = '{{ metric.name }}' and observations.value between {{ metric.low }} and {{ metric.high }})
+            {{- ' or' if not loop.last }}
+            {%- else %}
+            1 = 0
+            {%- endfor %}
+        )
+        {%- endif %}
+),
+
+{{ stage }}_units as (
+    select
+        units.*,
+        gaps.metric,
+        gaps.above_value,
+        gaps.up_to_value,
+        gaps.direction,
+        row_number() over () as unit_row
+    from units
+    inner join {{ stage }}_gaps as gaps
+        on
+            units.arm = gaps.arm
+            and units.as_of_date = gaps.as_of_date
 ),
 
 -- Units with observations between that value and the quantile, and how many more or fewer they have up to the quantile.
@@ -242,33 +284,19 @@ far_totals as (
         min(units.as_of_date) as as_of_date,
         min(units.observations) as observations,
         min(units.near_observations) as near_observations,
-        sum(gaps.direction) as step
-    from {{ delivery_observations }} as observations
-    inner join {{ stage }}_bounds as bounds
-        on
-            observations.metric = bounds.metric
-            and observations.business_date >= bounds.start_date
-            and observations.value > bounds.above_value
-            and observations.value <= bounds.up_to_value
-    inner join units
+        sum(units.direction) as step
+    from {{ stage }}_rows as observations
+    inner join {{ stage }}_units as units
         on
             observations.{{ unit_column }} = units.unit_id
             and observations.ordered_at >= units.first_exposed_at
             and observations.business_date <= units.as_of_date
-    inner join {{ stage }}_gaps as gaps
-        on
-            units.arm = gaps.arm
-            and units.as_of_date = gaps.as_of_date
-            and observations.value > gaps.above_value
-            and observations.value <= gaps.up_to_value
+            and observations.value > units.above_value
+            and observations.value <= units.up_to_value
     where
         units.unit_type = '{{ unit_type }}'
-        and gaps.metric = '{{ metric.name }}'
+        and units.metric = '{{ metric.name }}'
         and observations.metric = '{{ metric.name }}'
-        and observations.business_date <= {{ as_of_date() }}
-        {%- if stage == 'near' %}
-        and observations.value between {{ metric.low }} and {{ metric.high }}
-        {%- endif %}
     group by units.unit_row
     union all
     {% endfor %}

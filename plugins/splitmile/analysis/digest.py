@@ -49,8 +49,8 @@ def compose_digest(warehouse: Warehouse, settings: Settings, registry: Registry,
     warnings.sort(key=lambda warning: warning.severity != "block")
     volume = warehouse.fetch(
         "select count(*) as orders, coalesce(sum(is_delivered), 0) as deliveries from intermediate.int_deliveries_timed "
-        "where business_date = ?",
-        [as_of],
+        "where ordered_at >= ? and ordered_at < ?",
+        [settings.business_day.starts_at(day).replace(tzinfo=None) for day in (as_of, as_of + timedelta(days=1))],
     )[0]
     return Digest(
         as_of_date=as_of,

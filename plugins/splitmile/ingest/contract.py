@@ -70,7 +70,12 @@ EXPOSURES = Feed(
         _id("unit_id", "The courier, store, customer or zone, by the same id as in deliveries."),
         _instant("exposed_at", "When the unit first could behave differently because of the variant.", is_nullable=False),
         FeedColumn(
-            name="attributes", type="json", is_nullable=True, max_bytes=4096, description="Facts about the unit at that instant, as JSON."
+            name="attributes",
+            type="json",
+            is_nullable=True,
+            max_bytes=4096,
+            description="Facts about the unit at that instant, as a JSON object; an experiment can split its results by them "
+            "([segments](experiments.md#segments)).",
         ),
     ),
 )

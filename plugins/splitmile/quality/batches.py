@@ -168,8 +168,7 @@ def deliveries(window: Window, unit_types: Collection[str]) -> Batch:
             {_flag("status <> 'in_progress'")} as is_settled,
             {_seconds("delivered_at")} - {_seconds("ordered_at")} as delivery_seconds,
             cast(distance_m as double precision) as distance_m, cast(fee_krw as double precision) as fee_krw, {present}
-        from ({_latest_versions("deliveries", "delivery_id", window.between("ordered_at"))}) as versions
-        where version_recency = 1 and {window.between("ordered_at")}""",
+        from ({_latest_versions("deliveries", "delivery_id", "ordered_at", window)}) as versions""",
         ("delivery_id",),
     )
 
@@ -183,8 +182,7 @@ def exposures(window: Window, planned_ids: Collection[str]) -> Batch:
         select exposure_id, experiment_id, unit_type, {_flag("trim(unit_id) <> ''")} as has_unit_id,
             case when {is_planned} then experiment_id || ': ' || variant end as experiment_variant,
             case when {is_planned} then experiment_id || ': ' || unit_type end as experiment_unit_type
-        from ({_latest_versions("exposures", "exposure_id", window.between("exposed_at"))}) as versions
-        where version_recency = 1 and {window.between("exposed_at")}""",
+        from ({_latest_versions("exposures", "exposure_id", "exposed_at", window)}) as versions""",
         ("exposure_id",),
     )
 
@@ -246,8 +244,8 @@ def moments(as_of: date) -> Batch:
     )
 
 
-def unit_days(as_of: date, *, has_delivered_orders: bool) -> Batch:
-    """One row per unit type: delivered orders of the date in `unit_days` and in the staged deliveries they were made of."""
+def unit_days(window: Window, *, has_delivered_orders: bool) -> Batch:
+    """One row per unit type of an experiment: delivered orders of the date in `unit_days` and in the staged deliveries."""
     total = "sum(delivered_orders)" if has_delivered_orders else "max(cast(null as bigint))"
     counted = ", ".join(f"count({column}) as {unit_type}_count" for unit_type, column in UNIT_COLUMNS.items())
     # One pass over the deliveries for all unit types.
@@ -259,15 +257,16 @@ def unit_days(as_of: date, *, has_delivered_orders: bool) -> Batch:
         "marts_unit_days",
         f"""
         with staged as (
-            select {counted} from staging.stg_deliveries where status = 'delivered' and business_date = {date_literal(as_of)}
+            select {counted} from staging.stg_deliveries where status = 'delivered' and {window.between("ordered_at")}
         ),
         built as (
             select unit_type, {total} as delivered_count from marts.unit_days
-            where business_date = {date_literal(as_of)} group by unit_type
+            where business_date = {date_literal(window.business_date)} group by unit_type
         )
         select by_type.unit_type, cast({summed} as double precision) as unit_days_delivered,
             cast(by_type.staged_count as double precision) as staged_delivered
-        from ({staged}) as by_type left join built on by_type.unit_type = built.unit_type""",
+        from ({staged}) as by_type left join built on by_type.unit_type = built.unit_type
+        where by_type.unit_type in (select unit_type from registry.experiments)""",
         ("unit_type",),
     )
 
@@ -291,11 +290,13 @@ def _flag(condition: str) -> str:
     return f"cast(case when {condition} then 1 else 0 end as bigint)"
 
 
-def _latest_versions(feed: str, key: str, of_the_date: str) -> str:
-    """All versions of the rows that have one on the date, numbered from the latest."""
+def _latest_versions(feed: str, key: str, instant: str, window: Window) -> str:
+    """The rows of the date that no later version has replaced; the loader keeps which have been."""
     return f"""
-            select *, row_number() over (
-                partition by {key} order by partition_date desc, object_key desc, line_number desc
-            ) as version_recency
-            from landing.{feed} where {key} in (select {key} from landing.{feed} where {of_the_date})
+            select source.* from landing.{feed} as source
+            left join ops.superseded_rows as superseded
+                on superseded.feed = '{feed}' and source.{key} = superseded.event_id and source.{instant} = superseded.event_at
+                and source.partition_date = superseded.partition_date and source.object_key = superseded.object_key
+                and source.line_number = superseded.line_number
+            where superseded.event_id is null and {window.between(f"source.{instant}")}
         """

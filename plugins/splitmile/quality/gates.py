@@ -48,7 +48,7 @@ def check_marts(warehouse: Warehouse, settings: Settings, business_date: date) -
         "select column_name from information_schema.columns where table_schema = 'marts' and table_name = 'unit_days'"
     )
     splits = find_layer_splits(warehouse, Window(settings.business_day, business_date))
-    suites = marts_suites(business_date, [row["column_name"] for row in columns], splits)
+    suites = marts_suites(Window(settings.business_day, business_date), [row["column_name"] for row in columns], splits)
     return _run("marts", warehouse, settings, business_date, suites)
 
 

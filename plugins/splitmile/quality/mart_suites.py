@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date
 
 from splitmile.quality import batches, layers
+from splitmile.quality.batches import Window
 from splitmile.quality.checks import BETWEEN, EQUAL, NOT_NULL, Check, Suite
 
 _NO_UNITS = "no experiment runs on the date, or none has units"
 
 
-def marts_suites(as_of: date, unit_day_measures: Collection[str], splits: Sequence[layers.LayerSplit]) -> tuple[Suite, ...]:
+def marts_suites(window: Window, unit_day_measures: Collection[str], splits: Sequence[layers.LayerSplit]) -> tuple[Suite, ...]:
     """Gate 2: what must hold of the marts as of a business date before they are analysed.
 
     Args:
-        as_of: The business date.
+        window: The business date.
         unit_day_measures: Columns of `marts.unit_days`; without `delivered_orders` its conservation cannot be checked.
         splits: How the layers were split (`layers.find_layer_splits`).
     """
+    as_of = window.business_date
     return (
         Suite(batches.moments_coverage(as_of), _coverage_checks()),
         Suite(batches.moments(as_of), _moments_checks()),
         Suite(
-            batches.unit_days(as_of, has_delivered_orders="delivered_orders" in unit_day_measures),
+            batches.unit_days(window, has_delivered_orders="delivered_orders" in unit_day_measures),
             (
                 Check(
                     "unit_days_conserve_deliveries",

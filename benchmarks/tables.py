@@ -108,7 +108,7 @@ def seconds(measured: Measured) -> str:
 
 def reads(measured: Measured) -> str:
     """Rows that the models and tests scan which scan many, with the powers by which they grow."""
-    return _growth(measured, "rows_read", 100_000, number)
+    return _growth(measured, "rows_read", 400_000, number)
 
 
 def _growth(measured: Measured, key: str, least: float, shown: Callable[[float], str]) -> str:
@@ -175,10 +175,8 @@ def after_mending(measured: Measured) -> str:
     """The largest size as it is, and where what has ended is left alone."""
     workload = Workload(deliveries=DELIVERIES[-1], experiments=EXPERIMENTS[-1])
     found, nodes = rows_of_a_day(workload), statement_bytes(workload, _plain_bytes(measured))
-    totals, histograms = "marts.unit_totals", "marts.experiment_histograms"
-    size = _bytes_per_row(measured)
-    horizon = found[totals].written * (workload.lookback_dates + 1)
-    live_values = found[histograms].written * workload.duration_days
+    totals, size = found["marts.unit_totals"], _bytes_per_row(measured)["marts.unit_totals"]
+    horizon = totals.written * (workload.lookback_dates + 1)
     rows = [
         [
             "units that each reader of `experiment_units` scans",
@@ -186,12 +184,7 @@ def after_mending(measured: Measured) -> str:
             number(live_units(workload)),
         ],
         ["memory for them, in nodes", *(number(nodes[name] / NODE_MEMORY_BYTES) for name in ("units", "units under way"))],
-        ["`unit_totals`, kept", bytes_text(found[totals].kept * size[totals]), bytes_text(horizon * size[totals])],
-        [
-            "`experiment_histograms`, kept",
-            bytes_text(found[histograms].kept * size[histograms]),
-            bytes_text(live_values * size[histograms]),
-        ],
+        ["`unit_totals`, kept", bytes_text(totals.kept * size), bytes_text(horizon * size)],
     ]
     return markdown_table(["at 100 M deliveries and 1,000 experiments", "as it is", "mended"], rows)
 

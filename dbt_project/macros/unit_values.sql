@@ -26,7 +26,9 @@ units as (
         experiment_units.{{ column }},
         {%- endfor %}
         {%- for measure in measures_of(metrics) %}
+        {%- if windows.values() | selectattr("last_day", "none") | list %}
         coalesce(unit_totals.{{ measure }}, 0) as total_{{ measure }},
+        {%- endif %}
         coalesce(unit_totals.{{ measure }}, 0) - experiment_units.base_{{ measure }} as {{ measure }},
         {%- endfor %}
         experiment_units.exposure_date

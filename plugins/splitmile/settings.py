@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -38,6 +39,21 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+FIXED_FROM, FIXED_TO = datetime(1995, 1, 1, tzinfo=UTC), datetime(2055, 1, 1, tzinfo=UTC)
+"""Instants for which it is known whether the clocks of a zone change."""
+
+
+@lru_cache
+def _fixed_offset_minutes(timezone: str) -> int | None:
+    zone = ZoneInfo(timezone)
+    # No change of clocks lasts less than a month.
+    days = range(0, (FIXED_TO - FIXED_FROM).days + 1, 15)
+    offsets = {(FIXED_FROM + timedelta(days=day)).astimezone(zone).utcoffset() for day in days}
+    offset = offsets.pop() or timedelta()
+    minutes = offset.total_seconds() / 60
+    return None if offsets or minutes % 1 else int(minutes)
+
+
 class BusinessDay(_Section):
     """A business date is the local day that starts at the cut-over hour.
 
@@ -57,6 +73,14 @@ class BusinessDay(_Section):
     def starts_at(self, business_date: date) -> datetime:
         """The UTC instant at which a business date begins."""
         return datetime.combine(business_date, time(self.cutover_hour), ZoneInfo(self.timezone)).astimezone(UTC)
+
+    @property
+    def fixed_offset_minutes(self) -> int | None:
+        """Minutes from UTC where the zone's clocks stay as they are between `FIXED_FROM` and `FIXED_TO`; none where they change.
+
+        Adding minutes is some ten times faster than converting each row's instant to local time.
+        """
+        return _fixed_offset_minutes(self.timezone)
 
 
 class Feeds(_Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, time
 
 import numpy as np
 import pytest
@@ -45,8 +45,9 @@ def marts(warehouse: Warehouse) -> Warehouse:
         "create table marts.experiment_units (experiment_id varchar, unit_type varchar, unit_id varchar, variant varchar, "
         "exposure_date date, contamination_date date, is_excluded boolean)"
     )
-    warehouse.execute("create table intermediate.int_deliveries_timed (business_date date, is_delivered integer)")
-    warehouse.execute("insert into intermediate.int_deliveries_timed values (?, 1), (?, 0)", [AS_OF, AS_OF])
+    noon = datetime.combine(AS_OF, time(3))
+    warehouse.execute("create table intermediate.int_deliveries_timed (ordered_at timestamp, is_delivered integer)")
+    warehouse.execute("insert into intermediate.int_deliveries_timed values (?, 1), (?, 0)", [noon, noon])
     for variant in ("a", "b"):
         warehouse.execute("insert into marts.experiment_exposures_daily values ('e', ?, ?, 500, 2)", [variant, AS_OF])
     _put(warehouse, "a", BASE)
@@ -196,7 +197,8 @@ def test_at_the_planned_end_an_effect_that_depends_on_another_experiment_is_name
     plan = a_plan(("orders", "mean", Role.primary, "increase"), ("fees", "mean", Role.secondary, "increase"))
     rng, end = np.random.default_rng(5), plan.end_date
     marts.execute(
-        "insert into registry.experiment_metrics values ('e', 'orders', 'primary', null, 0.02, 'mean', null), ('e', 'fees', 'secondary', null, null, 'mean', null)"
+        "insert into registry.experiment_metrics values ('e', 'orders', 'primary', null, 0.02, 'mean', null), "
+        "('e', 'fees', 'secondary', null, null, 'mean', null)"
     )
     marts.execute("insert into registry.variants values ('other', 'off', 0.5, true), ('other', 'on', 0.5, false), ('far', 'no', 1, true)")
     units = [(f"u{unit}", "ab"[unit % 2], ("off", "on")[unit // 2 % 2]) for unit in range(800)]

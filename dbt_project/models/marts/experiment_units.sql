@@ -46,11 +46,6 @@ deliveries as (
         and business_date <= {{ date_of('built_to') }}
 ),
 
-unit_days as (
-    select * from {{ ref('unit_days') }}
-    where business_date <= {{ date_of('built_to') }}
-),
-
 unit_totals as (
     select * from {{ ref('unit_totals') }}
     where business_date = {{ date_of('built_to') }}
@@ -81,7 +76,14 @@ valid_exposures as (
 {% if is_incremental() %}
 -- Units that were assigned before the days that are made again stay as they are, but for what those days may change.
 known as (
-    select units.*
+    select
+        units.experiment_id,
+        units.unit_type,
+        units.unit_id,
+        units.variant,
+        units.assigned_at,
+        units.exposure_date,
+        units.contaminated_at
     from {{ this }} as units
     inner join experiments
         on units.experiment_id = experiments.experiment_id
@@ -247,12 +249,12 @@ later_days as (
         cast(sum(unit_days.{{ measure.name }}) as bigint) as {{ measure.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from exposed
-    inner join unit_days
+    inner join {{ ref('unit_days') }} as unit_days
         on
             exposed.unit_type = unit_days.unit_type
             and exposed.unit_id = unit_days.unit_id
             and exposed.exposure_date < unit_days.business_date
-    where unit_days.business_date > {{ date_of('refreeze_from') }}
+    where unit_days.business_date > {{ date_of('refreeze_from') }} and unit_days.business_date <= {{ date_of('built_to') }}
     group by exposed.experiment_id, exposed.unit_id
 ),
 
@@ -275,13 +277,15 @@ before_exposure as (
         {{- ',' if not loop.last }}
         {% endfor %}
     from exposed
-    inner join unit_days
+    inner join {{ ref('unit_days') }} as unit_days
         on
             exposed.unit_type = unit_days.unit_type
             and exposed.unit_id = unit_days.unit_id
             and exposed.exposure_date > unit_days.business_date
             and unit_days.business_date >= cast({{ dbt.dateadd('day', -(covariates | max), 'exposed.exposure_date') }} as date)
-    where unit_days.business_date >= cast({{ dbt.dateadd('day', -(covariates | max), date_of('refreeze_from')) }} as date)
+    where
+        unit_days.business_date >= cast({{ dbt.dateadd('day', -(covariates | max), date_of('refreeze_from')) }} as date)
+        and unit_days.business_date < {{ date_of('built_to') }}
     group by exposed.experiment_id, exposed.unit_id
 ),
 {% endif %}
@@ -338,10 +342,11 @@ frozen as (
             exposed.experiment_id = first_exposures.experiment_id
             and exposed.unit_id = first_exposures.unit_id
     {% if is_incremental() %}
-    left join known
+    left join {{ this }} as known
         on
             exposed.experiment_id = known.experiment_id
             and exposed.unit_id = known.unit_id
+            and known.assigned_at < cast('{{ var("refreeze_start") }}' as timestamp)
     {% endif %}
     left join restricted_experiments
         on exposed.experiment_id = restricted_experiments.experiment_id
@@ -399,22 +404,26 @@ made as (
     union all
     -- Units that keep all but the instant of their contamination.
     select
-        known.experiment_id,
-        known.unit_type,
-        known.unit_id,
-        known.variant,
-        known.assigned_at,
-        known.first_exposed_at,
-        known.exposure_date,
-        known.segment_1,
-        known.segment_2,
-        known.segment_3,
-        known.is_excluded,
+        units.experiment_id,
+        units.unit_type,
+        units.unit_id,
+        units.variant,
+        units.assigned_at,
+        units.first_exposed_at,
+        units.exposure_date,
+        units.segment_1,
+        units.segment_2,
+        units.segment_3,
+        units.is_excluded,
         {% for column in kept %}
-        known.{{ column }},
+        units.{{ column }},
         {% endfor %}
         contaminations.contaminated_at
     from known
+    inner join {{ this }} as units
+        on
+            known.experiment_id = units.experiment_id
+            and known.unit_id = units.unit_id
     left join contaminations
         on
             known.experiment_id = contaminations.experiment_id

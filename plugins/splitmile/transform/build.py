@@ -18,7 +18,18 @@ from splitmile.warehouse import RedshiftAccess, Warehouse, open_warehouse, retri
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-_STATE_MODELS = ("stg_deliveries", "int_deliveries_timed", "unit_days", "unit_totals", "experiment_units", "experiment_unit_windows")
+_STATE_MODELS = (
+    "stg_deliveries",
+    "int_deliveries_timed",
+    "unit_days",
+    "unit_totals",
+    "experiment_units",
+    "experiment_unit_windows",
+    "delivery_observations",
+    "experiment_histograms",
+    "switchback_window_days",
+    "switchback_exposures_daily",
+)
 
 _DATES_A_RUN = 31
 """As-of dates of one run of dbt: the running sums of all of them are there at once."""

@@ -33,7 +33,8 @@ def project_environment(settings: Settings) -> dict[str, str]:
 
 def project_vars(settings: Settings) -> dict[str, Any]:
     """The dbt variables that come from the settings."""
-    return {"timezone": settings.business_day.timezone, "cutover_hour": settings.business_day.cutover_hour}
+    day = settings.business_day
+    return {"timezone": day.timezone, "cutover_hour": day.cutover_hour, "fixed_offset_minutes": day.fixed_offset_minutes}
 
 
 def parse(settings: Settings, access: RedshiftAccess | None = None) -> Manifest:

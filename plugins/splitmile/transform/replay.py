@@ -54,7 +54,7 @@ class Replay:
     Attributes:
         first_date, last_date: As-of dates of the results.
         built_to: Last business date that the state covers afterwards.
-        replay_from: First business date whose rows changed; the day after `built_to` where none did.
+        replay_from: First business date whose rows changed, or that the state had not reached; the day after `built_to` where there is none.
         refreeze_from: First business date from which on what depends on experiments is made again.
         changed_dates: Business dates whose unit-days are made again.
         totals_dates: Dates whose running sums are made.
@@ -121,7 +121,8 @@ def plan_replay(settings: Settings, built: Built, first_date: date, last_date: d
     built_to = max(last_date, built.built_to or last_date)
     changed = sorted({day for days in built.pending.values() for day in days if day <= built_to})
     is_first = built.built_to is None or is_full_refresh
-    replay_from = _BEFORE_ALL if is_first else min([built_to + _DAY, *changed])
+    # Days that the state has not reached are made, too, though nothing happened on them: windows may end there.
+    replay_from = _BEFORE_ALL if is_first else min([(built.built_to or built_to) + _DAY, *changed])
     known = built.experiments_before
     redefined = [
         min(experiment.start_date, known[experiment_id].start_date) if experiment_id in known else experiment.start_date

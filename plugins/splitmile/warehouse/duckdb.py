@@ -11,7 +11,7 @@ import duckdb
 import pandas as pd
 
 from splitmile.errors import WarehouseBusy, WarehouseError
-from splitmile.settings import Settings
+from splitmile.settings import FIXED_FROM, FIXED_TO, Settings
 from splitmile.warehouse.interface import Row
 from splitmile.warehouse.judging import JudgingStage
 from splitmile.warehouse.loading import ColumnRule
@@ -77,7 +77,13 @@ class DuckDBWarehouse:
     def business_date_sql(self, instant: str) -> str:
         """See `Warehouse.business_date_sql`."""
         day = self._settings.business_day
-        return f"cast(timezone('{day.timezone}', timezone('UTC', {instant})) - interval {day.cutover_hour} hour as date)"
+        converted = f"timezone('{day.timezone}', timezone('UTC', {instant})) - interval {day.cutover_hour} hour"
+        if day.fixed_offset_minutes is None:
+            return f"cast({converted} as date)"
+        return (
+            f"cast(case when {instant} between timestamp '{FIXED_FROM:%Y-%m-%d}' and timestamp '{FIXED_TO:%Y-%m-%d}' "
+            f"then {instant} + interval ({day.fixed_offset_minutes - 60 * day.cutover_hour}) minute else {converted} end as date)"
+        )
 
     @contextmanager
     def stage(self, columns: Sequence[ColumnRule], load_id: str) -> Iterator[JudgingStage]:  # noqa: ARG002 (leaves no trace)

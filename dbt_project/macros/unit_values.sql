@@ -207,6 +207,9 @@ cap_{{ metric.name }} as (
         {%- for relation, prefix in ((unit_totals, ""), (experiment_units, "base_")) %}
         select greatest({% for measure in measures %}max(abs({{ prefix }}{{ measure }})){{ ", " if not loop.last }}{% endfor %})
         from {{ relation.render() }}
+        {%- if not prefix %}
+        where business_date between {{ date_of("as_of_from") }} and {{ as_of_date() }}
+        {%- endif %}
         {{ "union all" if not loop.last }}
         {%- endfor %}
     {%- endset -%}

@@ -16,7 +16,12 @@ with
 
 experiments as (
     select * from {{ ref('stg_experiments') }}
-    where not is_switchback
+    where
+        not is_switchback
+        {%- if is_incremental() %}
+        -- Nothing that happens after its end changes an experiment's units.
+        and end_date >= {{ date_of('refreeze_from') }}
+        {%- endif %}
 ),
 
 variants as (

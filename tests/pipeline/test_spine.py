@@ -103,7 +103,8 @@ def _again(settings: Settings, store: ObjectStore, business_date: date) -> None:
 
 def _assert_same(after: dict[str, pd.DataFrame], before: dict[str, pd.DataFrame]) -> None:
     for name, frame in after.items():
-        assert len(frame) > 0, name
+        # The switchback experiment begins later.
+        assert len(frame) > 0 or name.startswith("marts.switchback"), name
         pd.testing.assert_frame_equal(frame, before[name], obj=name)
 
 

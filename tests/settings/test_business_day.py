@@ -18,7 +18,9 @@ def test_a_zone_without_changes_has_a_fixed_offset(timezone: str, minutes: int) 
     assert BusinessDay(timezone=timezone).fixed_offset_minutes == minutes
 
 
-@pytest.mark.parametrize("timezone", ["America/New_York", "Europe/Berlin", "Asia/Almaty", "Asia/Ho_Chi_Minh", "Asia/Pyongyang", "Africa/Cairo"])
+@pytest.mark.parametrize(
+    "timezone", ["America/New_York", "Europe/Berlin", "Asia/Almaty", "Asia/Ho_Chi_Minh", "Asia/Pyongyang", "Africa/Cairo"]
+)
 def test_a_zone_with_changes_has_none(timezone: str) -> None:
     known = {"Asia/Ho_Chi_Minh": 420}
     assert BusinessDay(timezone=timezone).fixed_offset_minutes == known.get(timezone)

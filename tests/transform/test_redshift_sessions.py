@@ -106,12 +106,18 @@ def test_a_build_is_named_limited_spread_and_granted(settings: Settings, access:
     with open_warehouse(limited, access) as administrator:
         keys = administrator.fetch("select table_name, column_name, distkey, sortkey from svv_redshift_columns where schema_name = 'marts'")
     spread = {row["table_name"]: row["column_name"] for row in keys if row["distkey"]}
-    assert spread == dict.fromkeys(("unit_days", "experiment_units", "experiment_unit_metrics"), "unit_id")
+    assert spread == dict.fromkeys(("unit_days", "unit_totals", "experiment_units", "experiment_unit_windows"), "unit_id")
     assert {(row["table_name"], row["column_name"]) for row in keys if row["sortkey"] == 1} == {
         ("calendar", "business_date"),
         ("unit_days", "business_date"),
+        ("unit_totals", "business_date"),
         ("experiment_units", "experiment_id"),
-        ("experiment_unit_metrics", "as_of_date"),
+        ("experiment_unit_windows", "counts_from"),
+        ("delivery_observations", "business_date"),
+        ("experiment_histograms", "business_date"),
+        ("experiment_quantiles", "as_of_date"),
+        ("switchback_exposures_daily", "experiment_id"),
+        ("switchback_window_days", "experiment_id"),
         ("experiment_moments", "as_of_date"),
         ("experiment_exposures_daily", "experiment_id"),
     }

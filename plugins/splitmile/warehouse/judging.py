@@ -57,6 +57,8 @@ class JudgingStage:
         words = ", ".join(
             f"case {' '.join(f'when {when} then {said}' for when, said in of_column)} end" for of_column in faults if of_column
         )
+        # Columns of any text have no rule that a row could break.
+        reason = f"concat_ws('; ', {words})" if words else "null"
         names = ", ".join(column.name for column in self._columns)
         # Nearly all rows are good, so only of the others words are made.
         run(
@@ -67,7 +69,7 @@ class JudgingStage:
             with found as ({rows}),
             typed as (select line_number, row_text, row_fault, {", ".join(f"found_{c.name}" for c in self._columns)}, {values} from found),
             judged as (
-                select *, case when {is_faulty} then left(coalesce(row_fault, concat_ws('; ', {words})), 255) end as reason from typed
+                select *, case when {is_faulty} then left(coalesce(row_fault, {reason}), 255) end as reason from typed
             )
             select ?, ?, line_number, reason, case when reason is not null then left(row_text, 1000) end, {names} from judged""",
             file.object_key,

@@ -75,13 +75,14 @@
     {{ return(metrics) }}
 {%- endmacro %}
 
-{#- Those of them that an experiment of the registry uses, as `splitmile` says in `used_metrics`; all, where it does not. -#}
+{#- Those of them that an experiment of the registry uses, as `splitmile` says in `used_metrics`; all, where it does not, or where none of
+    the used ones is added up per unit. -#}
 {% macro used_metrics() -%}
     {%- set used = [] -%}
     {%- for metric in registered_metrics() if not var("used_metrics") or metric.name in var("used_metrics") -%}
         {%- do used.append(metric) -%}
     {%- endfor -%}
-    {{ return(used) }}
+    {{ return(used if used | rejectattr("kind", "equalto", "quantile") | list else registered_metrics()) }}
 {%- endmacro %}
 
 {#- The measures that the metrics are made of; a quantile is made of others (experiment_quantiles). -#}

@@ -201,7 +201,8 @@ cap_{{ metric.name }} as (
 {%- endmacro %}
 
 {% macro duckdb__needs_wide_products(unit_totals, experiment_units) -%}
-    {%- if not execute -%}{{ return(true) }}{%- endif -%}
+    {#- The linter compiles without tables. -#}
+    {%- if not execute or not load_relation(experiment_units) -%}{{ return(true) }}{%- endif -%}
     {%- set measures = measures_of(used_metrics()) -%}
     {%- set query -%}
         {%- for relation, prefix in ((unit_totals, ""), (experiment_units, "base_")) %}

@@ -30,7 +30,7 @@ def test_a_zone_with_changes_has_none(timezone: str) -> None:
 def test_duckdb_computes_the_same_date(tmp_path: Path, timezone: str) -> None:
     """Seoul had summer time in 1988, before the offset is known to be fixed."""
     settings = Settings(state_dir=tmp_path, business_day=BusinessDay(timezone=timezone))
-    starts = [datetime(1988, 7, 1), datetime(1994, 12, 31), datetime(2026, 3, 8), datetime(2054, 12, 31)]
+    starts = [datetime.fromisoformat(day) for day in ("1988-07-01", "1994-12-31", "2026-03-08", "2054-12-31")]
     instants = [start + timedelta(minutes=17 * step) for start in starts for step in range(200)]
     with open_warehouse(settings) as warehouse:
         found = warehouse.fetch(f"select {warehouse.business_date_sql('x')} as day from (select unnest(?) as x)", [instants])

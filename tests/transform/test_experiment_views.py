@@ -142,7 +142,8 @@ def test_views_follow_the_registry(place: Place) -> None:
 
     # Another metric: the view of `long` has other columns. Nothing new of `short`: its view stays, though its tables were replaced.
     place.execute(
-        "insert into registry.experiment_metrics (experiment_id, metric, role, kind) values ('long', 'cancellation_rate', 'primary', 'ratio')"
+        "insert into registry.experiment_metrics (experiment_id, metric, role, kind) "
+        "values ('long', 'cancellation_rate', 'primary', 'ratio')"
     )
     place.build(SECOND)
     assert place.times_made("experiment_short") == 1

@@ -18,7 +18,7 @@
 {%- for relation, own_metrics in by_units.items() %}
 {%- set own_sums = sums.setdefault(relation, {}) %}
 {%- for metric in own_metrics %}
-{%- for part in moment_parts(metric, factor).values() if part not in (none, '1', ) and part not in own_sums %}
+{%- for part in moment_parts(metric, factor).values() if part not in (none, '1') and part not in own_sums %}
 {%- do own_sums.update({part: 'sum_' ~ (own_sums | length)}) %}
 {%- endfor %}
 {%- endfor %}
@@ -35,9 +35,9 @@ as_of_dates as (
 
 {{ unit_value_ctes(metrics) }}
 
-positions as (
-    {% for position in range(4) %}
-    select {{ position }} as position
+places as (
+    {% for place in range(4) %}
+    select {{ place }} as place
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -69,9 +69,14 @@ cells_{{ relation }} as (
 placed_{{ relation }} as (
     select
         cells.*,
-        case positions.position when 1 then cells.segment_1 when 2 then cells.segment_2 when 3 then cells.segment_3 else 'all' end as segment
+        case places.place
+            when 1 then cells.segment_1
+            when 2 then cells.segment_2
+            when 3 then cells.segment_3
+            else 'all'
+        end as segment
     from cells_{{ relation }} as cells
-    cross join positions
+    cross join places
 ),
 
 rolled_{{ relation }} as (
@@ -103,9 +108,8 @@ final as (
         rolled.as_of_date,
         cast(rolled.units as bigint) as units
         {%- for name, part in moment_parts(metric, factor).items() %},
-        cast(
-            {%- if part is none %} 0 {%- elif part == '1' %} rolled.units {%- else %} rolled.{{ sums[relation][part] }} {%- endif %} as decimal(38, 0)
-        ) as sum_{{ name }}
+        {%- set added = 0 if part is none else ('rolled.units' if part == '1' else 'rolled.' ~ sums[relation][part]) %}
+        cast({{ added }} as decimal(38, 0)) as sum_{{ name }}
         {%- endfor %}
     from rolled_{{ relation }} as rolled
     inner join experiment_metrics

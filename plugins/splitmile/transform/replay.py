@@ -54,7 +54,7 @@ class Replay:
     Attributes:
         first_date, last_date: As-of dates of the results.
         built_to: Last business date that the state covers afterwards.
-        replay_from: First business date whose rows changed, or that the state had not reached; the day after `built_to` where there is none.
+        replay_from: First business date whose rows changed, or that the state had not reached; the day after `built_to` without one.
         refreeze_from: First business date from which on what depends on experiments is made again.
         changed_dates: Business dates whose unit-days are made again.
         totals_dates: Dates whose running sums are made.

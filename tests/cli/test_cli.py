@@ -37,7 +37,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     with open_warehouse(settings) as warehouse:
         warehouse.execute("create schema marts")
         warehouse.execute("create schema intermediate")
-        warehouse.execute("create table intermediate.int_deliveries_timed (business_date date, is_delivered integer)")
+        warehouse.execute("create table intermediate.int_deliveries_timed (ordered_at timestamp, business_date date, is_delivered integer)")
         warehouse.execute(
             "create table marts.experiment_moments (experiment_id varchar, variant varchar, metric varchar, segment varchar, "
             "as_of_date date, units bigint, sum_numerator hugeint, sum_denominator hugeint, sum_numerator_squared hugeint, "

@@ -66,6 +66,8 @@ class DirectDbt:
         is_incremental = node.config.materialized == "incremental" and is_there and not replaces
         context = generate_runtime_model_context(node, self._config, self.manifest)
         context["is_incremental"] = lambda: is_incremental
+        # What a model asks for was built before it.
+        context["load_relation"] = lambda relation: relation
         context["run_query"] = lambda sql: SimpleNamespace(rows=[tuple(row.values()) for row in warehouse.fetch(sql)])
         sql = self._rendered(node, context)
         if not is_incremental:

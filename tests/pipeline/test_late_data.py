@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as examples
 
 from pipeline.direct_dbt import DirectDbt
@@ -72,8 +72,10 @@ class World:
 @pytest.fixture(scope="module")
 def world(s3: StoreCredentials, tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("late")
-    settings = write_registry(folder, Settings(state_dir=folder / "state", feeds=Feeds(bucket="late", on_empty="warn", on_shrunk="warn")))
-    store = ObjectStore("late", s3)
+    settings = write_registry(
+        folder, Settings(state_dir=folder / "state", feeds=Feeds(bucket="any-order", on_empty="warn", on_shrunk="warn"))
+    )
+    store = ObjectStore("any-order", s3)
     store.ensure_bucket()
     registry = transform.read_registry(settings)
     assert not registry.problems, registry.problems
@@ -127,7 +129,12 @@ def _assert_same(grown: dict[str, pd.DataFrame], fresh: dict[str, pd.DataFrame],
         pd.testing.assert_frame_equal(grown[name], frame, obj=name)
 
 
-@examples(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+# A date whose exposures come first and alone.
+_EXPOSED_ALONE = [Arrival((Partition("exposures", 0, (Exposure(0, "ranking", 0, "x", 0, 0, "bike"),)),), 0)]
+
+
+@examples(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@example(story=_EXPOSED_ALONE)
 @given(story=arrivals)
 def test_any_order_of_arrival_gives_the_tables_of_a_rebuild(world: World, direct: DirectDbt, story: list[Arrival]) -> None:
     with direct.installed():

@@ -70,9 +70,8 @@ def test_the_business_date_is_that_of_the_settings(settings: Settings, access: R
     instants.append(day.starts_at(date(2026, 3, 8)))
     with open_warehouse(settings.model_copy(update={"business_day": day}), access) as warehouse:
         for instant in instants:
-            naive = instant.replace(tzinfo=None)
-            sql = f"select {warehouse.business_date_sql('cast(? as timestamp)')} as business_date"
-            assert warehouse.fetch(sql, [naive]) == [{"business_date": day.date_of(instant)}]
+            found = warehouse.business_date_sql(f"timestamp '{instant:%Y-%m-%d %H:%M}'")
+            assert warehouse.fetch(f"select {found} as business_date") == [{"business_date": day.date_of(instant)}]
 
 
 def test_values_keep_their_types(warehouse: Warehouse) -> None:

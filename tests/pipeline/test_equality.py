@@ -27,10 +27,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.redshift]
 SIZE = CitySize(couriers=240, stores=40, customers=600, zones=12, daily_orders=900)
 SCHEMAS = ("landing", "ops", "registry", "staging", "intermediate", "marts", "results")
 
-# When something ran, how long it took, and ids that are drawn: all else is equal.
+# When something ran, what it took, and ids that are drawn: all else is equal.
 DIFFERENT = {
     *("loaded_at", "rejected_at", "warned_at", "changed_at", "transformed_at", "emitted_at", "checked_at", "ran_at", "synced_at"),
-    *("computed_at", "run_id", "computation_id", "seconds", "fingerprint"),
+    *("computed_at", "run_id", "computation_id", "restatement_id", "seconds", "fingerprint"),
+    *("statements", "sql_seconds", "rows_read", "rows_written", "bytes_read", "peak_memory_bytes"),
 }
 
 

@@ -252,7 +252,7 @@ def test_statements_that_ended_are_in_the_system_views(by_driver: Connect, schem
     group = f"group-{uuid.uuid4().hex}"
     cursor.execute(f"set query_group to '{group}'")
     cursor.execute(f"create table {schema}.kept (n int)")
-    long = f"insert into {schema}.kept select 1 union all select 2 /* {'x' * 5000} */ /* the end */"
+    long = f"insert into {schema}.kept select 1 union all select 2 /* {'x' * 70000} */ /* the end */"
     cursor.execute(long)
     with pytest.raises(redshift_connector.ProgrammingError):
         cursor.execute(f"insert into {schema}.gone select 1")
@@ -263,6 +263,6 @@ def test_statements_that_ended_are_in_the_system_views(by_driver: Connect, schem
     cursor.execute(found, (group,))
     rows = [tuple(row) for row in cursor.fetchall()]
     texts = [text for _, text, _ in rows]
-    assert [sequence for sequence, _, _ in rows] == [0, 0, 0, 1]
+    assert [sequence for sequence, _, _ in rows] == [0, 0, *range(18)]
     assert "".join(texts[2:]).rstrip() == long
     assert [rows[0][2], rows[1][2], rows[2][2]] == [None, None, 2]

@@ -28,7 +28,8 @@ final as (
         experiments.end_date,
         schedules.first_at,
         schedules.last_at,
-        {{ seconds_between('schedules.first_at', 'schedules.last_at') }} / schedules.windows as window_seconds
+        -- Windows of a zone are of one length. A quotient of integers is a float on DuckDB, an integer on Redshift.
+        cast({{ seconds_between('schedules.first_at', 'schedules.last_at') }} / schedules.windows as bigint) as window_seconds
     from schedules
     inner join experiments
         on schedules.experiment_id = experiments.experiment_id

@@ -19,7 +19,10 @@ begin
             (select t.attributes from redshift_standin.table_attributes t where t.relid = to_regclass(declared ->> 'like')), '{}'
         ) - 'constraints' || (declared - 'like');
     end if;
-    for created in select distinct objid from pg_event_trigger_ddl_commands() where object_type = 'table' loop
+    for created in
+        select distinct objid from pg_event_trigger_ddl_commands()
+        where object_type = 'table' and schema_name <> 'redshift_standin'
+    loop
         insert into redshift_standin.table_attributes (relid, attributes) values (created, declared);
         -- Redshift has no TEXT: what a query of CREATE TABLE AS computes is VARCHAR.
         for column_name in

@@ -99,6 +99,7 @@ changes as (
         units.metric = '{{ metric.name }}'
         and units.unit_type = '{{ unit_type }}'
         and observations.metric = '{{ metric.name }}'
+        and observations.business_date >= {{ date_of('running_from') }}
         and observations.business_date < {{ date_of('built_to') }}
         and units.contamination_date <= {{ date_of('built_to') }}
         {%- if is_incremental() %}

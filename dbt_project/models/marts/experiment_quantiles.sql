@@ -126,7 +126,7 @@ totals as (
             and histograms.metric = arms.metric
             and histograms.business_date >= arms.start_date
     where
-        histograms.business_date <= {{ as_of_date() }}
+        histograms.business_date between {{ date_of('running_from') }} and {{ as_of_date() }}
         {%- if stage == 'near' %}
         and (
         {%- for metric in metrics %}
@@ -246,7 +246,7 @@ far_totals as (
             and observations.value > bounds.above_value
             and observations.value <= bounds.up_to_value
     where
-        observations.business_date <= {{ as_of_date() }}
+        observations.business_date between {{ date_of('running_from') }} and {{ as_of_date() }}
         {%- if stage == 'near' %}
         and (
             {%- for metric in metrics %}

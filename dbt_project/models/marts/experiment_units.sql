@@ -88,7 +88,8 @@ known as (
         units.variant,
         units.assigned_at,
         units.exposure_date,
-        units.contaminated_at
+        case when units.contaminated_at < cast('{{ var("refreeze_start") }}' as timestamp) then units.contaminated_at end as contaminated_at,
+        coalesce(units.contaminated_at >= cast('{{ var("refreeze_start") }}' as timestamp), false) as was_contaminated_since
     from {{ this }} as units
     inner join experiments
         on units.experiment_id = experiments.experiment_id
@@ -96,27 +97,36 @@ known as (
 ),
 {% endif %}
 
-numbered_exposures as (
+-- Every exposure of the days that are made again, with what is known of its unit.
+seen as (
     select
         valid_exposures.experiment_id,
         valid_exposures.unit_type,
         valid_exposures.unit_id,
         valid_exposures.variant,
         valid_exposures.exposed_at,
-        valid_exposures.business_date,
+        valid_exposures.exposure_id,
         valid_exposures.attributes,
-        row_number() over (
-            partition by valid_exposures.experiment_id, valid_exposures.unit_id
-            order by valid_exposures.exposed_at, valid_exposures.exposure_id
-        ) as exposure_number
+        {%- if is_incremental() %}
+        known.variant as known_variant,
+        known.contaminated_at as known_contaminated_at
     from valid_exposures
-    {% if is_incremental() %}
     left join known
         on
             valid_exposures.experiment_id = known.experiment_id
             and valid_exposures.unit_id = known.unit_id
-    where known.unit_id is null
-    {% endif %}
+        {%- else %}
+        cast(null as varchar(128)) as known_variant
+    from valid_exposures
+        {%- endif %}
+),
+
+numbered_exposures as (
+    select
+        *,
+        row_number() over (partition by experiment_id, unit_id order by exposed_at, exposure_id) as exposure_number
+    from seen
+    where known_variant is null
 ),
 
 first_exposures as (
@@ -124,7 +134,33 @@ first_exposures as (
     where exposure_number = 1
 ),
 
-assigned as (
+contaminations as (
+    select
+        first_exposures.experiment_id,
+        first_exposures.unit_id,
+        min(seen.exposed_at) as contaminated_at
+    from first_exposures
+    inner join seen
+        on
+            first_exposures.experiment_id = seen.experiment_id
+            and first_exposures.unit_id = seen.unit_id
+            and first_exposures.variant <> seen.variant
+    where seen.known_variant is null
+    group by first_exposures.experiment_id, first_exposures.unit_id
+    {% if is_incremental() %}
+    union all
+    select
+        experiment_id,
+        unit_id,
+        min(exposed_at) as contaminated_at
+    from seen
+    where known_variant <> variant and known_contaminated_at is null
+    group by experiment_id, unit_id
+    {% endif %}
+),
+
+-- Units that may start to count in the days that are made again.
+candidates as (
     select
         experiment_id,
         unit_type,
@@ -136,47 +172,37 @@ assigned as (
     {% if is_incremental() %}
     union all
     select
-        experiment_id,
-        unit_type,
-        unit_id,
-        variant,
-        assigned_at,
-        case when contaminated_at < cast('{{ var("refreeze_start") }}' as timestamp) then contaminated_at end as contaminated_at
+        known.experiment_id,
+        known.unit_type,
+        known.unit_id,
+        known.variant,
+        known.assigned_at,
+        known.contaminated_at
     from known
-    {% endif %}
-),
-
-contaminations as (
-    select
-        assigned.experiment_id,
-        assigned.unit_id,
-        min(valid_exposures.exposed_at) as contaminated_at
-    from assigned
-    inner join valid_exposures
+    inner join experiments
         on
-            assigned.experiment_id = valid_exposures.experiment_id
-            and assigned.unit_id = valid_exposures.unit_id
-            and assigned.variant <> valid_exposures.variant
-    where assigned.contaminated_at is null
-    group by assigned.experiment_id, assigned.unit_id
+            known.experiment_id = experiments.experiment_id
+            and experiments.activation is not null
+    where known.exposure_date is null or known.exposure_date >= {{ date_of('refreeze_from') }}
+    {% endif %}
 ),
 
 -- With an activation rule a unit counts from its first delivery on that has the measure, not from its exposure.
 activations as (
     {% for unit_type, unit_column in unit_columns().items() %}
     select
-        assigned.experiment_id,
-        assigned.unit_id,
+        candidates.experiment_id,
+        candidates.unit_id,
         min(deliveries.ordered_at) as activated_at
-    from assigned
+    from candidates
     inner join experiments
         on
-            assigned.experiment_id = experiments.experiment_id
+            candidates.experiment_id = experiments.experiment_id
             and experiments.activation is not null
     inner join deliveries
         on
-            assigned.unit_id = deliveries.{{ unit_column }}
-            and assigned.assigned_at <= deliveries.ordered_at
+            candidates.unit_id = deliveries.{{ unit_column }}
+            and candidates.assigned_at <= deliveries.ordered_at
             and deliveries.business_date <= experiments.end_date
     where
         experiments.unit_type = '{{ unit_type }}'
@@ -186,36 +212,27 @@ activations as (
             {% endfor %}
             else 0
         end > 0
-    group by assigned.experiment_id, assigned.unit_id
+    group by candidates.experiment_id, candidates.unit_id
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
--- Units whose exposure lies in the days that are made again.
 starting as (
     select
-        assigned.experiment_id,
-        assigned.unit_type,
-        assigned.unit_id,
-        assigned.variant,
-        assigned.assigned_at,
-        case when experiments.activation is null then assigned.assigned_at else activations.activated_at end as first_exposed_at
-    from assigned
+        candidates.experiment_id,
+        candidates.unit_type,
+        candidates.unit_id,
+        candidates.variant,
+        candidates.assigned_at,
+        candidates.contaminated_at,
+        case when experiments.activation is null then candidates.assigned_at else activations.activated_at end as first_exposed_at
+    from candidates
     inner join experiments
-        on assigned.experiment_id = experiments.experiment_id
+        on candidates.experiment_id = experiments.experiment_id
     left join activations
         on
-            assigned.experiment_id = activations.experiment_id
-            and assigned.unit_id = activations.unit_id
-    {% if is_incremental() %}
-    left join known
-        on
-            assigned.experiment_id = known.experiment_id
-            and assigned.unit_id = known.unit_id
-    where
-        known.unit_id is null
-        or (experiments.activation is not null and (known.exposure_date is null or known.exposure_date >= {{ date_of('refreeze_from') }}))
-    {% endif %}
+            candidates.experiment_id = activations.experiment_id
+            and candidates.unit_id = activations.unit_id
 ),
 
 exposed as (
@@ -330,15 +347,15 @@ frozen as (
         {% for measure in measures %}
         coalesce(unit_totals.{{ measure.name }}, 0)
         - coalesce(exposure_day.{{ measure.name }}, 0)
-        - coalesce(later_days.{{ measure.name }}, 0) as base_{{ measure.name }}{{ ',' if covariates or not loop.last }}
+        - coalesce(later_days.{{ measure.name }}, 0) as base_{{ measure.name }},
         {% endfor %}
         {% for days, window_measures in covariates.items() %}
         coalesce(before_exposure.x{{ days }}_present, 0) as x{{ days }}_present,
         {% for measure in window_measures %}
-        coalesce(before_exposure.x{{ days }}_{{ measure }}, 0) as x{{ days }}_{{ measure }}{{ ',' if not loop.last }}
+        coalesce(before_exposure.x{{ days }}_{{ measure }}, 0) as x{{ days }}_{{ measure }},
         {% endfor %}
-        {{- ',' if not loop.last }}
         {% endfor %}
+        coalesce(exposed.contaminated_at, contaminations.contaminated_at) as contaminated_at
     from exposed
     inner join experiments
         on exposed.experiment_id = experiments.experiment_id
@@ -346,6 +363,10 @@ frozen as (
         on
             exposed.experiment_id = first_exposures.experiment_id
             and exposed.unit_id = first_exposures.unit_id
+    left join contaminations
+        on
+            exposed.experiment_id = contaminations.experiment_id
+            and exposed.unit_id = contaminations.unit_id
     {% if is_incremental() %}
     left join {{ this }} as known
         on
@@ -392,22 +413,32 @@ frozen as (
 {%- for measure in window_measures %}{% do kept.append('x' ~ days ~ '_' ~ measure) %}{% endfor %}
 {%- endfor %}
 
-made as (
+{% if is_incremental() %}
+-- Units that keep all but the instant of their contamination.
+changed as (
     select
-        frozen.*,
-        coalesce(assigned.contaminated_at, contaminations.contaminated_at) as contaminated_at
-    from frozen
-    inner join assigned
-        on
-            frozen.experiment_id = assigned.experiment_id
-            and frozen.unit_id = assigned.unit_id
+        known.experiment_id,
+        known.unit_id,
+        contaminations.contaminated_at
+    from known
     left join contaminations
         on
-            frozen.experiment_id = contaminations.experiment_id
-            and frozen.unit_id = contaminations.unit_id
+            known.experiment_id = contaminations.experiment_id
+            and known.unit_id = contaminations.unit_id
+    left join candidates
+        on
+            known.experiment_id = candidates.experiment_id
+            and known.unit_id = candidates.unit_id
+    where
+        candidates.unit_id is null
+        and (contaminations.contaminated_at is not null or known.was_contaminated_since)
+),
+{% endif %}
+
+made as (
+    select * from frozen
     {% if is_incremental() %}
     union all
-    -- Units that keep all but the instant of their contamination.
     select
         units.experiment_id,
         units.unit_type,
@@ -423,26 +454,12 @@ made as (
         {% for column in kept %}
         units.{{ column }},
         {% endfor %}
-        contaminations.contaminated_at
-    from known
-    inner join {{ this }} as units
+        changed.contaminated_at
+    from {{ this }} as units
+    inner join changed
         on
-            known.experiment_id = units.experiment_id
-            and known.unit_id = units.unit_id
-    left join contaminations
-        on
-            known.experiment_id = contaminations.experiment_id
-            and known.unit_id = contaminations.unit_id
-    left join starting
-        on
-            known.experiment_id = starting.experiment_id
-            and known.unit_id = starting.unit_id
-    where
-        starting.unit_id is null
-        and (
-            contaminations.contaminated_at is not null
-            or known.contaminated_at >= cast('{{ var("refreeze_start") }}' as timestamp)
-        )
+            units.experiment_id = changed.experiment_id
+            and units.unit_id = changed.unit_id
     {% endif %}
 ),
 

@@ -56,6 +56,7 @@ class Replay:
         built_to: Last business date that the state covers afterwards.
         replay_from: First business date whose rows changed, or that the state had not reached; the day after `built_to` without one.
         refreeze_from: First business date from which on what depends on experiments is made again.
+        running_from: First business date of the experiments that have not ended before; no delivery before it has a part in them.
         changed_dates: Business dates whose unit-days are made again.
         totals_dates: Dates whose running sums are made.
         totals_base: The date that they are built upon; `1970-01-01` for none.
@@ -67,6 +68,7 @@ class Replay:
     built_to: date
     replay_from: date
     refreeze_from: date
+    running_from: date
     changed_dates: tuple[date, ...]
     totals_dates: tuple[date, ...]
     totals_base: date
@@ -80,6 +82,7 @@ class Replay:
             "built_to": self.built_to.isoformat(),
             "replay_from": self.replay_from.isoformat(),
             "refreeze_from": self.refreeze_from.isoformat(),
+            "running_from": self.running_from.isoformat(),
             "replay_start": _instant(business_day.starts_at(self.replay_from)),
             "refreeze_start": _instant(business_day.starts_at(self.refreeze_from)),
             "built_end": _instant(business_day.starts_at(self.built_to + _DAY)),
@@ -136,12 +139,15 @@ def plan_replay(settings: Settings, built: Built, first_date: date, last_date: d
     there: set[date] = set() if is_first else {day for day in built.totals if day < replay_from}
     to_make = sorted(wanted - there)
     below = [day for day in there if to_make and day < to_make[0]]
+    refreeze_from = min([replay_from, *redefined])
+    running = [each.start_date for each in built.experiments.values() if each.end_date >= min(refreeze_from, first_date)]
     return Replay(
         first_date=first_date,
         last_date=last_date,
         built_to=built_to,
         replay_from=replay_from,
-        refreeze_from=min([replay_from, *redefined]),
+        refreeze_from=refreeze_from,
+        running_from=min(running, default=built_to),
         changed_dates=tuple(changed),
         totals_dates=tuple(to_make),
         totals_base=max(below, default=_BEFORE_ALL),

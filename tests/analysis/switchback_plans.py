@@ -28,20 +28,18 @@ CANCELLED[:, ::3] = 2.0
 
 
 def a_switchback(burn_in_minutes: int = 10) -> Plan:
-    """Mean delivery time decides, cancellations are the guardrail; a quantile has no outcome per window."""
+    """Mean delivery time decides, cancellations are the guardrail."""
     ratio = Metric(
         "delivery_time", "Delivery time", "A.", MetricKind.ratio, "delivery_seconds", "delivered_orders", Direction.decrease, "s"
     )
     mean = Metric("orders", "Orders", "A.", MetricKind.mean, "orders", None, Direction.increase, "")
     share = Metric("cancelled", "Cancelled", "A.", MetricKind.proportion, "cancelled_orders", None, Direction.decrease, "%")
-    quantile = replace(ratio, name="p90", kind=MetricKind.quantile, denominator=None, quantile=0.9)
     return replace(
         a_plan(variants=("off", "on")),
         unit_type="zone",
         metrics=(
             PlannedMetric(ratio, Role.primary, minimum_effect=0.02),
             PlannedMetric(mean, Role.secondary),
-            PlannedMetric(quantile, Role.secondary),
             PlannedMetric(share, Role.guardrail, margin=0.5),
         ),
         start_date=START,

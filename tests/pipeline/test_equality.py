@@ -30,7 +30,7 @@ SCHEMAS = ("landing", "ops", "registry", "staging", "intermediate", "marts", "re
 # When something ran, what it took, and ids that are drawn: all else is equal.
 DIFFERENT = {
     *("loaded_at", "rejected_at", "warned_at", "changed_at", "transformed_at", "emitted_at", "checked_at", "ran_at", "synced_at"),
-    *("computed_at", "run_id", "computation_id", "restatement_id", "seconds", "fingerprint"),
+    *("restated_at", "restatement_id", "computed_at", "computation_id", "run_id", "seconds", "fingerprint"),
     *("statements", "sql_seconds", "rows_read", "rows_written", "bytes_read", "peak_memory_bytes"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from splitmile.errors import RegistryInvalid
 from splitmile.registry import Direction, Known, Layer, Metric, MetricKind, Problem, Registry, Role, json_schema, load_registry
 from splitmile.registry.document import read_document
 from splitmile.registry.excluded_units import read_excluded_units
+from splitmile.registry.plan import Window
 from splitmile.settings import BusinessDay
 from splitmile.stats import SwitchbackDesign
 
@@ -24,6 +26,8 @@ METRICS = {
     name: Metric(name, name.capitalize(), "…", MetricKind.ratio, "above", "below", Direction.decrease, "s")
     for name in ("delivery_time", "late_rate", "cancellation_rate", "deliveries_per_unit")
 }
+METRICS["first_week"] = replace(METRICS["deliveries_per_unit"], name="first_week", kind=MetricKind.mean, window=Window(0, 6))
+METRICS["p90"] = Metric("p90", "P90", "…", MetricKind.quantile, "above", None, Direction.decrease, "s", quantile=0.9)
 KNOWN = Known(METRICS, ("orders", "delivered_orders"), BusinessDay(timezone="Asia/Seoul", cutover_hour=5))
 
 GOOD = """\
@@ -249,6 +253,14 @@ BROKEN_SWITCHBACK = [
     ("seed: 7", "sed: 7", 26, ["`switchback.sed` is no known key", "did you mean `seed`?"]),
     ("burn_in_minutes: 15", "burn_in_minutes: 120", 29, ["leaves nothing of a window of 120 minutes"]),
     ("planned_units: 900", "planned_units: 900\nsegments: [vehicle]", 14, ["`segments` is about units that keep their variant"]),
+    (
+        "  windows: 336\n  seed: 7\n  mechanism: balanced\n  windows_per_block: 12\n",
+        "  windows: 1\n  seed: 7\n",
+        25,
+        ["no zone ever switches"],
+    ),
+    ("metric: late_rate", "metric: p90", 20, ["`metrics.secondary[0].metric` is 'p90'", "take another metric"]),
+    ("metric: late_rate", "metric: first_week", 20, ["`metrics.secondary[0].metric` is 'first_week'", "take another metric"]),
 ]
 
 

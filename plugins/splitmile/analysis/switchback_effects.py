@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,13 +25,11 @@ ORDER = 1
 DRAWS = 2000
 """Schedules of a randomisation test."""
 
-_NOT_BY_WINDOW = "quantiles, capped metrics and those with days since exposure are not estimated by window"
-
 _STATISTICS: Mapping[str, Statistic] = {METHOD: "regression", "hajek": "hajek"}
 
 FloatArray = NDArray[np.float64]
-Outcomes = Mapping[str, stats.SwitchbackWindows | None]
-"""The windows of each metric, by name; `None` for a metric that has no outcome per window."""
+Outcomes = Mapping[str, stats.SwitchbackWindows]
+"""The windows of each metric, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +41,10 @@ class DesignBased:
     carryover_tests: tuple[CarryoverTest, ...] = ()
 
 
-def has_windows(metric: Metric) -> bool:
-    """Whether a metric has an outcome per zone and window."""
-    return metric.kind is not MetricKind.quantile and metric.window is None and metric.cap is None
-
-
 def window_outcomes(
     metric: Metric, measures: Mapping[str, FloatArray], arms: NDArray[np.int8], counted: FloatArray
-) -> stats.SwitchbackWindows | None:
-    """The outcome of every window that counts; `None` for a metric that has none.
+) -> stats.SwitchbackWindows:
+    """The outcome of every window that counts.
 
     A ratio is ΣN/ΣD, weighted by ΣD. A mean is the sum in a whole window: where the burn-in takes a part, in proportion to what
     is left, and weighted by it; a window without an order counts as 0. A proportion is whether there is an event at all.
@@ -63,8 +55,6 @@ def window_outcomes(
         arms: The schedule, (zones, windows).
         counted: Share of each window's length that counts, (zones, windows).
     """
-    if not has_windows(metric):
-        return None
     numerator = np.where(counted > 0, measures[metric.numerator], 0.0)
     if metric.denominator is not None:
         return stats.SwitchbackWindows.from_sums(arms, numerator, np.where(counted > 0, measures[metric.denominator], 0.0))
@@ -77,7 +67,7 @@ def regression_effects(plan: Plan, design: stats.SwitchbackDesign, outcomes: Out
     """The effect of each metric by regression, with a confidence sequence whose clock is the clusters seen, of all in the design."""
     pairs: list[Pair] = [(planned, plan.treatments[0]) for planned in plan.metrics]
     hours, clusters = design.hours(), design.independent_units()
-    found = [_regression(outcomes[planned.metric.name], hours, clusters) for planned, _ in pairs]
+    found = [stats.switchback_regression(outcomes[planned.metric.name], hour=hours, cluster=clusters) for planned, _ in pairs]
     absolute, relative = _as_rows([each.absolute for each in found]), _as_rows([each.relative for each in found])
     looks = np.array([each.absolute.clusters for each in found]), np.full(len(found), np.unique(clusters).size)
     sequences = [
@@ -114,7 +104,7 @@ def design_based(plan: Plan, design: stats.SwitchbackDesign, outcomes: Outcomes)
     Raises:
         OrderInvalid: The design has no window to look back to.
     """
-    known = [(planned.metric, windows) for planned in plan.metrics if (windows := outcomes[planned.metric.name]) is not None]
+    known = [(planned.metric, outcomes[planned.metric.name]) for planned in plan.metrics]
     return DesignBased(
         effects=tuple(
             _comparison(plan, metric, name, estimator(windows, design, order=ORDER))
@@ -136,13 +126,6 @@ def design_based(plan: Plan, design: stats.SwitchbackDesign, outcomes: Outcomes)
             for metric, windows in known
         ),
     )
-
-
-def _regression(windows: stats.SwitchbackWindows | None, hours: NDArray[np.int64], clusters: NDArray[np.int64]) -> stats.SwitchbackEffect:
-    if windows is not None:
-        return stats.switchback_regression(windows, hour=hours, cluster=clusters)
-    nothing = stats.ClusterEffect(math.nan, math.nan, math.nan, 0, _NOT_BY_WINDOW)
-    return stats.SwitchbackEffect(nothing, nothing, math.nan, math.nan, 0, 0)
 
 
 def _as_rows(effects: Sequence[stats.ClusterEffect]) -> stats.Effects:

@@ -34,7 +34,7 @@ def contradictions(spec: ExperimentSpec, metrics: Mapping[str, Metric], measures
 
 def _of_metrics(spec: MetricsSpec, metrics: Mapping[str, Metric]) -> Iterator[Contradiction]:
     seen: dict[str, Location] = {}
-    for location, name in _used_metrics(spec):
+    for location, name in used_metrics(spec):
         if name not in metrics:
             yield location, f"{name_of(location)} is {name!r}, no metric of the dbt project; {suggestion(name, metrics, 'metric')}"
         if name in seen:
@@ -45,7 +45,8 @@ def _of_metrics(spec: MetricsSpec, metrics: Mapping[str, Metric]) -> Iterator[Co
         seen.setdefault(name, location)
 
 
-def _used_metrics(spec: MetricsSpec) -> Iterator[tuple[Location, str]]:
+def used_metrics(spec: MetricsSpec) -> Iterator[tuple[Location, str]]:
+    """The metrics of a file by name, and where each stands."""
     for role in MetricsSpec.model_fields:
         for index, entry in enumerate(getattr(spec, role)):
             yield ("metrics", role, index, "metric"), entry.metric

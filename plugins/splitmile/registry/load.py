@@ -103,7 +103,7 @@ def _read(path: Path, shown: str, known: Known) -> _File:
     else:
         found = [
             *contradictions(file.spec, known.metrics, known.measures),
-            *switchback_contradictions(file.spec, known.business_day),
+            *switchback_contradictions(file.spec, known.metrics, known.business_day),
         ]
     if file.experiment_id is not None and file.experiment_id != path.stem:
         found.append((("id",), f"`id` is {file.experiment_id!r} in a file named {path.name}; rename one so that both are the same"))

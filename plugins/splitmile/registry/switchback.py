@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from splitmile.registry.contradictions import used_metrics
 from splitmile.registry.document import Location, name_of
-from splitmile.registry.plan import Switchback
+from splitmile.registry.plan import Metric, MetricKind, Switchback
 from splitmile.registry.spec import ExperimentSpec, SwitchbackSpec
 from splitmile.settings import BusinessDay
 
@@ -16,7 +17,9 @@ _SHARES_TOLERANCE = 1e-9
 _OF_UNITS = ("segments", "activation", "allowed_units", "denied_units", "layer", "holdout_of")
 
 
-def switchback_contradictions(spec: ExperimentSpec, business_day: BusinessDay) -> Iterator[tuple[Location, str]]:
+def switchback_contradictions(
+    spec: ExperimentSpec, metrics: Mapping[str, Metric], business_day: BusinessDay
+) -> Iterator[tuple[Location, str]]:
     """What is wrong with the design of a switchback experiment, alone and beside the rest of the file."""
     design = spec.switchback
     if design is None:
@@ -31,6 +34,19 @@ def switchback_contradictions(spec: ExperimentSpec, business_day: BusinessDay) -
     for key in _OF_UNITS:
         if getattr(spec, key):
             yield (key,), f"`{key}` is about units that keep their variant, and zones of a switchback experiment do not; take it out"
+    for location, name in used_metrics(spec.metrics):
+        metric = metrics.get(name)
+        if metric and (metric.kind is MetricKind.quantile or metric.window or metric.cap):
+            yield (
+                location,
+                f"{name_of(location)} is {name!r}, a quantile or with a window or cap of each unit, and a switchback experiment compares "
+                "sums of zones' windows; take another metric",
+            )
+    if design.windows < 2:
+        yield (
+            ("switchback", "windows"),
+            "`switchback.windows` is 1, so no zone ever switches; expected at least 2; lengthen the schedule, or shorten the windows",
+        )
     if design.burn_in_minutes >= design.window_minutes:
         yield (
             ("switchback", "burn_in_minutes"),

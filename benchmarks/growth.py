@@ -17,15 +17,17 @@ from splitmile.object_store import ObjectStore
 
 Say = Callable[[str], None]
 
+_MEMORY = "512MB"
+
 
 @contextmanager
-def installed(folder: Path, server: EmbeddedS3, workload: Workload, days: int, memory_limit: str = "4GB") -> Iterator[Installation]:
+def installed(folder: Path, server: EmbeddedS3, workload: Workload, days: int) -> Iterator[Installation]:
     """An installation with the files of some days and nothing loaded; all of it is removed at the end."""
     store = ObjectStore(f"benchmark-{folder.name}", server.credentials)
     store.ensure_bucket()
     try:
         workload.write_days(folder / "files", range(1, days + 1))
-        yield Installation(folder, workload, store, folder / "files", memory_limit)
+        yield Installation(folder, workload, store, folder / "files")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(server.folder / store.bucket, ignore_errors=True)
@@ -71,5 +73,5 @@ def _day_of(folder: Path, server: EmbeddedS3, name: str, workload: Workload) -> 
         installation.put_history(range(1, GROWTH_DAYS - 1))
         installation.build(GROWTH_DAYS - 2)
         installation.put_objects(GROWTH_DAYS - 1)
-        report = run_alone(installation.settings, server.credentials, workload.date(GROWTH_DAYS - 1), only_step=True)
+        report = run_alone(installation.settings, server.credentials, workload.date(GROWTH_DAYS - 1), only_step=True, memory_limit=_MEMORY)
         return installation.step(GROWTH_DAYS), report.peak_mb

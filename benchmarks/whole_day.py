@@ -39,8 +39,12 @@ class DayReport:
     process_seconds: float
 
 
-def run_alone(settings: Settings, credentials: StoreCredentials, business_date: date, *, only_step: bool) -> DayReport:
-    """Run a date in a new process; `only_step` leaves out the gates, the analysis and the pages."""
+def run_alone(
+    settings: Settings, credentials: StoreCredentials, business_date: date, *, only_step: bool, memory_limit: str | None = None
+) -> DayReport:
+    """Run a date in a new process; `only_step` leaves out the gates, the analysis and the pages, `memory_limit` is DuckDB's."""
+    if memory_limit:
+        settings = settings.model_copy(update={"warehouse": settings.warehouse.model_copy(update={"memory_limit": memory_limit})})
     asked = {
         "settings": settings.model_dump(mode="json"),
         "credentials": asdict(credentials),

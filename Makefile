@@ -44,10 +44,10 @@ sql: setup ## Style of SQL
 	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
 
 unit: setup ## Tests of every part: Python, dbt, DAGs
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 e2e: setup ## The whole way, slow: a scheduler from S3 to the digest
-	$(BIN)/pytest -q -n 2 --dist loadfile -m slow
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 export HOST
 

@@ -33,12 +33,12 @@ def _rebuild(anew: Installation, day: int) -> tuple[Path, BuildCost]:
     return anew.settings.warehouse_file, anew.build(day)
 
 
-def differences(installation: Installation, anew: Path) -> dict[str, int]:
-    """By table of the marts how many rows only one of two warehouses has; tables without a difference are left out.
+def differences(installation: Installation, anew: Path) -> list[str]:
+    """Tables of the marts that do not hold the same rows in two warehouses: by their number and the sum of their hashes.
 
     A warehouse built as of one date has no results as of earlier ones, so of tables with a date those of dates that both have count.
     """
-    found = {}
+    found = []
     with installation.read() as connection:
         connection.execute(f"attach '{anew}' as anew (read_only)")
         tables = connection.execute(
@@ -54,10 +54,11 @@ def differences(installation: Installation, anew: Path) -> dict[str, int]:
                 if column in columns
                 for side in ("anew", "warehouse")
             )
-            here, there = (f"(select {listed} from {side}.marts.{table} where {condition or 'true'})" for side in ("warehouse", "anew"))
-            ((rows,),) = connection.execute(
-                f"select (select count(*) from ({here} except all {there})) + (select count(*) from ({there} except all {here}))"
-            ).fetchall()
-            if rows:
-                found[table] = rows
+            sums = [
+                f"select count(*), sum(cast(hash({listed}) as hugeint)) from {side}.marts.{table} where {condition or 'true'}"
+                for side in ("warehouse", "anew")
+            ]
+            here, there = (connection.execute(each).fetchone() for each in sums)
+            if here != there:
+                found.append(table)
     return found

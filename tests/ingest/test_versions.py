@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from ingest.feed_rows import DAY, as_csv, delivery, put
@@ -43,6 +43,25 @@ def test_what_a_later_version_replaces_is_listed(store: ObjectStore, warehouse: 
     assert superseded_after(NEXT, delivery(6)) == ["d1 of -1:2", "d2 of 0:3", "d6 of -1:4"]
     assert superseded_after(DAY) == ["d6 of -1:4"]
     assert superseded_after(NEXT) == []
+
+
+def test_a_version_is_looked_for_as_far_as_an_event_may_move(store: ObjectStore, warehouse: Warehouse, settings: Settings) -> None:
+    """By its instant, however much later its partition comes."""
+    later = DAY + timedelta(days=90)
+    reach = timedelta(days=settings.feeds.lookback_dates)
+    ordered_at = datetime.fromisoformat(delivery(1)["ordered_at"])
+
+    def superseded_after(day: date, *rows: dict[str, Any]) -> list[str]:
+        load_partition(store, warehouse, settings, put(store, settings, "deliveries", "a.csv", as_csv(rows), day))
+        return [row["event_id"] for row in warehouse.fetch(LISTED)]
+
+    def moved(number: int, by: timedelta) -> dict[str, Any]:
+        return delivery(number, ordered_at=(ordered_at + by).isoformat(), delivered_at=None, status="failed")
+
+    assert superseded_after(DAY, delivery(1), delivery(2), delivery(3)) == []
+    assert superseded_after(later, moved(1, reach + timedelta(seconds=1))) == []
+    assert superseded_after(later, moved(2, reach)) == ["d2"]
+    assert superseded_after(later, delivery(3)) == ["d3"]
 
 
 def test_what_differs_from_the_ledger_is_kept(store: ObjectStore, warehouse: Warehouse, settings: Settings) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
-from collections.abc import Iterator
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import combinations
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from splitmile.object_store import ObjectStore
 from splitmile.registry import Metric, MetricKind, Plan
 from splitmile.settings import Settings
 from splitmile.warehouse import open_warehouse
@@ -37,17 +44,50 @@ class Unit:
     rows: pd.DataFrame
 
 
+def read_objects(store: ObjectStore) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Deliveries and exposures of the objects on S3 as `_latest` has them, without the rows that break the contract."""
+    frames: dict[str, list[pd.DataFrame]] = {"deliveries": [], "exposures": []}
+    for key in [stored.key for stored in store.list_objects("feeds/")]:
+        _, feed, partition, _ = key.split("/")
+        place = {"partition_date": date.fromisoformat(partition.removeprefix("date=")), "object_key": key}
+        rows = _read_object(store, key)
+        for column in rows.columns[rows.columns.str.endswith("_at")]:
+            # To the second, as all of a city's instants are.
+            rows[column] = (
+                pd.to_datetime(rows[column], format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None).astype("datetime64[s]")
+            )
+        frames[feed].append(rows.assign(line_number=range(len(rows)), **place))
+    deliveries, exposures = (pd.concat(frames[feed], ignore_index=True) for feed in ("deliveries", "exposures"))
+    is_sound = deliveries.ordered_at.notna() & deliveries.store_id.notna()
+    deliveries = deliveries[is_sound & deliveries.status.isin(["delivered", "cancelled", "failed", "in_progress"])]
+    exposures = exposures[exposures.exposed_at.notna() & exposures.unit_type.isin(["courier", "store", "customer", "zone"])]
+    return _latest(deliveries, "delivery_id", "ordered_at"), _latest(exposures, "exposure_id", "exposed_at")
+
+
+def _read_object(store: ObjectStore, key: str) -> pd.DataFrame:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, Path(key).name)
+        store.download(key, file)
+        if key.endswith(".parquet"):
+            return pd.read_parquet(file)
+        if key.endswith(".csv"):
+            return pd.read_csv(file, dtype=object)
+        return pd.DataFrame([json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()])
+
+
 def read_events(settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Deliveries and exposures: the latest version of each, with its local business date."""
+    """The same of the raw tables."""
     with open_warehouse(settings) as warehouse:
         deliveries = warehouse.fetch_frame("select * from landing.deliveries")
         exposures = warehouse.fetch_frame("select * from landing.exposures")
-    clean = []
-    for frame, key, instant in ((deliveries, "delivery_id", "ordered_at"), (exposures, "exposure_id", "exposed_at")):
-        latest = frame.sort_values(["partition_date", "object_key", "line_number"]).drop_duplicates(key, keep="last")
-        local = latest[instant].dt.tz_localize("UTC").dt.tz_convert("Asia/Seoul").dt.tz_localize(None)
-        clean.append(latest.assign(business_date=(local - pd.Timedelta(hours=5)).dt.date))
-    return clean[0], clean[1]
+    return _latest(deliveries, "delivery_id", "ordered_at"), _latest(exposures, "exposure_id", "exposed_at")
+
+
+def _latest(rows: pd.DataFrame, key: str, instant: str) -> pd.DataFrame:
+    """The latest version of each event, with its local business date."""
+    latest = rows.sort_values(["partition_date", "object_key", "line_number"]).drop_duplicates(key, keep="last")
+    local = latest[instant].dt.tz_localize("UTC").dt.tz_convert("Asia/Seoul").dt.tz_localize(None)
+    return latest.assign(business_date=(local - pd.Timedelta(hours=5)).dt.date)
 
 
 def units_of(plan: Plan, deliveries: pd.DataFrame, exposures: pd.DataFrame, as_of: date) -> Iterator[Unit]:
@@ -153,6 +193,67 @@ def _segment(key: str, exposure: pd.Series, rows: pd.DataFrame) -> str:
         if not len(before):
             return "new"
         return "under 28 days" if (exposure.business_date - before.min()).days < 28 else "28 days or more"
-    attributes = json.loads(exposure.attributes) if isinstance(exposure.attributes, str) else {}
+    attributes = exposure.attributes
+    if isinstance(attributes, str):
+        attributes = json.loads(attributes)
+    elif not isinstance(attributes, dict):
+        attributes = {}
     value = attributes.get(key)
     return "unknown" if value is None else str(value)[:20]
+
+
+def quantile_of(units: list[Unit], variant: str) -> dict[str, Any] | None:
+    """The p90 of a variant's delivery times with all sums of its row in `experiment_quantiles`; none without a unit.
+
+    `histogram` has how often each value is there, `None` for orders that were not delivered.
+    """
+    seconds = [_seconds(unit) for unit in units if unit.variant == variant]
+    if not seconds:
+        return None
+    observed = [[value for value in values if value is not None] for values in seconds]
+    quantile = int(np.quantile([value for values in observed for value in values], 0.9, method="inverted_cdf"))
+    at_most = [sum(value <= quantile for value in values) for values in observed]
+    counts = [len(values) for values in observed]
+
+    def product(left: Sequence[int], right: Sequence[int]) -> int:
+        return sum(a * b for a, b in zip(left, right, strict=True))
+
+    return {
+        "histogram": dict(Counter(value for values in seconds for value in values)),
+        "quantile_value": quantile,
+        "observations": sum(counts),
+        "units": len(counts),
+        "sum_at_most": sum(at_most),
+        "sum_observations": sum(counts),
+        "sum_at_most_squared": product(at_most, at_most),
+        "sum_at_most_observations": product(at_most, counts),
+        "sum_observations_squared": product(counts, counts),
+    }
+
+
+def quantiles_of_the_marts(settings: Settings, experiment_id: str, as_of: date) -> dict[str, dict[str, Any]]:
+    """The same by variant, as the marts have it."""
+    with open_warehouse(settings) as warehouse:
+        histograms = warehouse.fetch(
+            "select variant, value, sum(observations) as observations from marts.experiment_histograms "
+            "where experiment_id = ? and business_date <= ? group by variant, value having sum(observations) <> 0",
+            [experiment_id, as_of],
+        )
+        rows = warehouse.fetch(
+            "select * from marts.experiment_quantiles where experiment_id = ? and as_of_date = ?", [experiment_id, as_of]
+        )
+    names = ("quantile_value", "observations", "units")
+    return {
+        row["variant"]: {
+            "histogram": {each["value"]: int(each["observations"]) for each in histograms if each["variant"] == row["variant"]},
+            **{name: int(value) for name, value in row.items() if name in names or name.startswith("sum_")},
+        }
+        for row in rows
+    }
+
+
+def _seconds(unit: Unit) -> list[int | None]:
+    """Each order since exposure; none for one that was not delivered."""
+    rows = unit.rows[unit.rows.ordered_at >= unit.exposed_at]
+    seconds = (rows.delivered_at - rows.ordered_at).dt.total_seconds().where(rows.status == "delivered")
+    return [None if pd.isna(value) else int(value) for value in seconds]

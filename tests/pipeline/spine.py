@@ -51,10 +51,11 @@ MARTS = (
 
 
 def tables(settings: Settings, names: Iterable[str] = MARTS, without: Iterable[str] = ()) -> dict[str, pd.DataFrame]:
-    """Whole tables, their rows in one order whatever way they were written."""
+    """Whole tables, their columns and rows in one order whatever way they were written."""
     frames = {}
     with open_warehouse(settings) as warehouse:
         for name in names:
             frame = warehouse.fetch_frame(f"select * from {name}").drop(columns=list(without), errors="ignore")
-            frames[name] = frame.sort_values(list(frame.columns)).reset_index(drop=True)
+            columns = sorted(frame.columns)
+            frames[name] = frame[columns].sort_values(columns).reset_index(drop=True)
     return frames

@@ -133,7 +133,7 @@ def _assert_same(grown: dict[str, pd.DataFrame], fresh: dict[str, pd.DataFrame],
 _EXPOSED_ALONE = [Arrival((Partition("exposures", 0, (Exposure(0, "ranking", 0, "x", 0, 0, "bike"),)),), 0)]
 
 
-@examples(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @example(story=_EXPOSED_ALONE)
 @given(story=arrivals)
 def test_any_order_of_arrival_gives_the_tables_of_a_rebuild(world: World, direct: DirectDbt, story: list[Arrival]) -> None:

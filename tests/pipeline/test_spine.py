@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline import brute_force, spine
+from pipeline.direct_dbt import DirectDbt
 from splitmile import transform
 from splitmile.analysis import compose_digest, latest_scorecards
 from splitmile.object_store import ObjectStore, StoreCredentials
@@ -57,10 +58,15 @@ def town(city: City, s3: StoreCredentials, tmp_path_factory: pytest.TempPathFact
     return settings, store
 
 
-def test_every_moment_equals_a_recomputation_from_the_raw_rows(town: tuple[Settings, ObjectStore]) -> None:
-    settings, _ = town
+@pytest.fixture(scope="module")
+def direct(town: tuple[Settings, ObjectStore]) -> DirectDbt:
+    return DirectDbt(town[0])
+
+
+def test_every_metric_equals_a_recomputation_from_the_objects_on_s3(town: tuple[Settings, ObjectStore]) -> None:
+    settings, store = town
     as_of = DATES[-1]
-    deliveries, exposures = brute_force.read_events(settings)
+    deliveries, exposures = brute_force.read_objects(store)
     with open_warehouse(settings) as warehouse:
         rows = warehouse.fetch("select * from marts.experiment_moments where as_of_date = ?", [as_of])
     found: dict[tuple[str, str], dict[tuple[str, str], dict[str, int]]] = {}
@@ -72,27 +78,33 @@ def test_every_moment_equals_a_recomputation_from_the_raw_rows(town: tuple[Setti
         if plan.switchback or not plan.start_date <= as_of <= plan.end_date:
             continue
         units = list(brute_force.units_of(plan, deliveries, exposures, as_of))
-        for metric in (planned.metric for planned in plan.metrics if planned.metric.kind is not MetricKind.quantile):
+        for metric in (planned.metric for planned in plan.metrics):
+            seen.add(metric.kind)
+            if metric.kind is MetricKind.quantile:
+                quantiles = {each.name: brute_force.quantile_of(units, each.name) for each in plan.variants}
+                assert brute_force.quantiles_of_the_marts(settings, plan.experiment_id, as_of) == quantiles
+                continue
             expected = brute_force.moments_of(plan, metric, units, as_of)
             assert found.pop((plan.experiment_id, metric.name), {}) == expected, (plan.experiment_id, metric.name)
             if expected:
-                seen |= {metric.kind, "window" if metric.window else "", "cap" if metric.cap else "", *plan.segments}
+                seen |= {"window" if metric.window else "", "cap" if metric.cap else "", *plan.segments}
                 seen |= {"covariate" for moments in expected.values() if moments["sum_covariate_numerator"]}
     assert found == {}
-    assert {"mean", "proportion", "ratio", "window", "cap", "covariate", "tenure", "app_version"} <= seen
+    assert {"mean", "proportion", "ratio", "quantile", "window", "cap", "covariate", "tenure", "app_version"} <= seen
 
 
-def test_running_a_date_again_changes_no_row(town: tuple[Settings, ObjectStore]) -> None:
+def test_running_a_date_again_changes_no_row(town: tuple[Settings, ObjectStore], direct: DirectDbt) -> None:
     settings, store = town
     before = spine.tables(settings)
     _again(settings, store, DATES[-1])
     _assert_same(spine.tables(settings), before)
     # Late rows came after the older dates were run: their first re-run restates them, and none after that changes anything.
-    for business_date in (DATES[2], DATES[0]):
-        _again(settings, store, business_date)
-    restated = spine.tables(settings)
-    for business_date in (DATES[0], DATES[2], DATES[-1]):
-        _again(settings, store, business_date)
+    with direct.installed():
+        for business_date in (DATES[2], DATES[0]):
+            _again(settings, store, business_date)
+        restated = spine.tables(settings)
+        for business_date in (DATES[0], DATES[2], DATES[-1]):
+            _again(settings, store, business_date)
     _assert_same(spine.tables(settings), restated)
 
 
@@ -108,14 +120,15 @@ def _assert_same(after: dict[str, pd.DataFrame], before: dict[str, pd.DataFrame]
         pd.testing.assert_frame_equal(frame, before[name], obj=name)
 
 
-def test_a_rebuild_from_nothing_gives_the_same_tables(town: tuple[Settings, ObjectStore], city: City, tmp_path: Path) -> None:
+def test_a_rebuild_from_nothing_gives_the_same_tables(town: tuple[Settings, ObjectStore], direct: DirectDbt, tmp_path: Path) -> None:
     settings, store = town
     fresh = settings.model_copy(update={"state_dir": tmp_path / "fresh"})
     for business_date in DATES:
         spine.load(fresh, store, business_date)
     # The latest date first, then the others, in no order: the runs of a backfill come as they like.
-    for business_date in (DATES[-1], DATES[1], DATES[4], DATES[0], DATES[3], DATES[2]):
-        spine.run(fresh, business_date)
+    with direct.installed():
+        for business_date in (DATES[-1], DATES[1], DATES[4], DATES[0], DATES[3], DATES[2]):
+            spine.run(fresh, business_date)
     as_of_last = {"marts.unit_days", "marts.experiment_units", "marts.experiment_exposures_daily"}
     rebuilt, grown = spine.tables(fresh, as_of_last), spine.tables(settings, as_of_last)
     for name in as_of_last:
@@ -128,7 +141,7 @@ def test_a_rebuild_from_nothing_gives_the_same_tables(town: tuple[Settings, Obje
 
 
 def test_a_corrected_partition_is_replayed_and_told(
-    town: tuple[Settings, ObjectStore], city: City, s3: StoreCredentials, tmp_path: Path
+    town: tuple[Settings, ObjectStore], city: City, direct: DirectDbt, s3: StoreCredentials, tmp_path: Path
 ) -> None:
     """The deliveries of the third date arrive first without their last object, and whole after everything was published."""
     settings, _ = town
@@ -141,7 +154,8 @@ def test_a_corrected_partition_is_replayed_and_told(
             withheld = [key for key in keys if "/deliveries/" in key][-1]
             own.delete(withheld)
         spine.load(late, own, business_date)
-        spine.run(late, business_date)
+        with direct.installed():
+            spine.run(late, business_date)
     partial = _cards(late, DATES[3])
     city.write_day(own, late, DATES[2])
     spine.load(late, own, DATES[3])

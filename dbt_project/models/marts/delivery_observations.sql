@@ -29,10 +29,9 @@ final as (
     select
         cast({{ "'" ~ metric.name ~ "'" if metric else 'null' }} as varchar(128)) as metric,
         business_date,
-        cast(courier_id as varchar(128)) as courier_id,
-        cast(store_id as varchar(128)) as store_id,
-        cast(customer_id as varchar(128)) as customer_id,
-        cast(zone_id as varchar(128)) as zone_id,
+        {% for column in ('courier_id', 'store_id', 'customer_id', 'zone_id') %}
+        cast({{ column if column in unit_columns().values() else 'null' }} as varchar(128)) as {{ column }},
+        {% endfor %}
         ordered_at,
         cast({{ metric.expression if metric else 'null' }} as bigint) as value -- noqa: RF04
     from deliveries

@@ -8,6 +8,8 @@
         full_refresh=false,
         dist='auto',
         sort=['as_of_date', 'experiment_id'],
+        pre_hook="{{ join_as_written() }}",
+        post_hook="{{ join_by_estimate() }}",
     )
 }}
 {%- set metrics = quantile_metrics(used_metrics()) %}

@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -102,7 +102,8 @@ def load_partition(store: ObjectStore, warehouse: Warehouse, settings: Settings,
         warnings += _weigh_size(warehouse, settings, present, where, counts)
         if present.objects:
             stage.complete()
-        return _replace(warehouse, stage.table, feed, present, load_id, counts, tuple(warnings))
+        reach = timedelta(days=settings.feeds.lookback_dates)
+        return _replace(warehouse, stage.table, feed, present, load_id, counts, tuple(warnings), reach)
 
 
 def _stage(store: ObjectStore, stage: Stage, feed: Feed, stored: StoredObject, folder: Path) -> tuple[StagedFile, list[str]]:
@@ -199,13 +200,14 @@ def _replace(
     load_id: str,
     counts: Mapping[str, StagedFile],
     warnings: tuple[str, ...],
+    reach: timedelta,
 ) -> LoadReport:
     now = datetime.now(UTC).replace(tzinfo=None)
     of_partition = [partition.feed, partition.partition_date]
     of_load = {"load_id": load_id, "feed": feed.name, "partition_date": partition.partition_date}
     with warehouse.transaction(locked=(feed.table, *_LOAD_TABLES, *_HISTORY_TABLES)):
         incoming = staged if partition.objects else None
-        with replaced_versions(warehouse, feed, partition.partition_date, incoming) as changed:
+        with replaced_versions(warehouse, feed, partition.partition_date, incoming, reach) as changed:
             _replace_rows(warehouse, incoming, feed, partition.partition_date, load_id)
         warehouse.append(
             "ops.changed_dates",

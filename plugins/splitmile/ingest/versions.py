@@ -4,14 +4,16 @@ A row's id names an event, and the latest of its rows is what happened: by parti
 change which one that is, and only of the ids that it brings or takes away. So a load keeps the list of the replaced rows,
 `ops.superseded_rows`, and whoever reads the events of a day joins that day's part of it, instead of numbering the versions of all time.
 
-The ids of a load are looked up among all rows ever loaded, however old: there is no age beyond which a correction is missed.
+The ids of a load are looked up among the rows whose instants lie near those of the load, however old both are: a correction may move
+an event by as many dates as late data are looked for. An id that is met further away may be taken for another event, since to notice it
+all ids ever loaded would have to be read for each partition.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 
 from splitmile.ingest.contract import Feed
 from splitmile.warehouse import Warehouse
@@ -20,7 +22,7 @@ _OTHERS = "other_versions"
 
 
 @contextmanager
-def replaced_versions(warehouse: Warehouse, feed: Feed, partition_date: date, staged: str | None) -> Iterator[list[date]]:
+def replaced_versions(warehouse: Warehouse, feed: Feed, partition_date: date, staged: str | None, reach: timedelta) -> Iterator[list[date]]:
     """Inside, the rows of a partition are replaced; afterwards the list of superseded rows is right again.
 
     Yields the business dates that the replacement touches: those of the rows that go, those of the rows that come, and those of the
@@ -31,12 +33,13 @@ def replaced_versions(warehouse: Warehouse, feed: Feed, partition_date: date, st
         feed: Whose partition.
         partition_date: Which one.
         staged: Table of the rows that come, as `Stage.table` describes it; none where the partition is left empty.
+        reach: How far the instants of two versions may lie apart.
     """
     warehouse.execute(
         f"create temporary table {_OTHERS} (event_id varchar(128) not null, event_at timestamp not null, partition_date date not null, "
         "object_key varchar(1024) not null, line_number bigint not null)"
     )
-    _find_others(warehouse, feed, partition_date, staged)
+    _find_others(warehouse, feed, partition_date, staged, reach)
     yield _touched_dates(warehouse, feed, partition_date, staged)
     warehouse.execute("delete from ops.superseded_rows where feed = ? and partition_date = ?", [feed.name, partition_date])
     warehouse.execute(
@@ -47,23 +50,33 @@ def replaced_versions(warehouse: Warehouse, feed: Feed, partition_date: date, st
     warehouse.execute(f"drop table {_OTHERS}")
 
 
-def _find_others(warehouse: Warehouse, feed: Feed, partition_date: date, staged: str | None) -> None:
+def _find_others(warehouse: Warehouse, feed: Feed, partition_date: date, staged: str | None, reach: timedelta) -> None:
     """The rows in other partitions whose ids the partition gets or loses.
 
     An id that it loses is in others only if one of its rows is superseded, so these are looked up in the short list.
     """
+    of_partition = f"from {feed.table} where partition_date = ?"
+    gained_instants = f"union all select {feed.instant_column} as event_at from {staged} where reason is null" if staged else ""
+    (instants,) = warehouse.fetch(
+        "select min(event_at) as first_at, max(event_at) as last_at "
+        f"from (select {feed.instant_column} as event_at {of_partition} {gained_instants}) as instants",
+        [partition_date],
+    )
+    if instants["first_at"] is None:
+        return
+    days = f"interval '{reach.days} days'"
+    is_near = f"between cast(? as timestamp) - {days} and cast(? as timestamp) + {days}"
     gained = f"select {feed.id_column} from {staged} where reason is null union all" if staged else ""
     warehouse.execute(
         f"""
         insert into {_OTHERS} (event_id, event_at, partition_date, object_key, line_number)
         select {feed.id_column}, {feed.instant_column}, partition_date, object_key, line_number
         from {feed.table}
-        where partition_date <> ? and {feed.id_column} in (
+        where partition_date <> ? and {feed.instant_column} {is_near} and {feed.id_column} in (
             {gained}
-            select event_id from ops.superseded_rows
-            where feed = ? and event_id in (select {feed.id_column} from {feed.table} where partition_date = ?)
+            select event_id from ops.superseded_rows where feed = ? and event_id in (select {feed.id_column} {of_partition})
         )""",
-        [partition_date, feed.name, partition_date],
+        [partition_date, instants["first_at"], instants["last_at"], feed.name, partition_date],
     )
 
 

@@ -63,8 +63,8 @@ def test_unit_tests_and_documentation(settings: Settings, access: RedshiftAccess
         ),
         (
             "models/marts/experiment_units.sql",
-            "order by valid_exposures.exposed_at,",
-            "order by valid_exposures.exposed_at desc,",
+            "order by exposed_at,",
+            "order by exposed_at desc,",
             "a_unit_keeps_its_first_variant",
         ),
         (

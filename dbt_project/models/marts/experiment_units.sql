@@ -124,7 +124,10 @@ seen as (
 numbered_exposures as (
     select
         *,
-        row_number() over (partition by experiment_id, unit_id order by exposed_at, exposure_id) as exposure_number
+        row_number() over (
+            partition by experiment_id, unit_id
+            order by exposed_at, exposure_id
+        ) as exposure_number
     from seen
     where known_variant is null
 ),

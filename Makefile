@@ -65,7 +65,7 @@ scaling: setup ## Measure small days and write docs/scaling.md anew, some minute
 
 SCALE ?= full
 
-bench: setup ## Measure beside other libraries and write docs/performance.md anew, half an hour; SCALE=small: a minute and a half, writes no document
+bench: setup ## Measure beside other libraries and write docs/performance.md anew, a quarter of an hour; SCALE=small: a minute, writes no document
 	@$(BIN)/python -m benchmarks.performance --scale $(SCALE)
 
 calibrate: setup ## Count how often every method errs and write docs/calibration.md anew, some minutes

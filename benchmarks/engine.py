@@ -37,7 +37,7 @@ def measure_daily(installation: Installation, scale: Scale, say: Say) -> Iterato
     # The first days are run by processes of their own; the others by this one, which has loaded dbt already.
     first, *days = range(scale.history_days + 1, scale.last_day + 1)
     report = _alone(installation, first, only_step=False)
-    say(f"day {first}, all of it: {report.process_seconds:.1f} s ({BuildCost(0.0, report.sql).dearest()})")
+    say(f"day {first}, all of it: {report.process_seconds:.1f} s ({BuildCost(0.0, report.costs).dearest()})")
     yield from _whole_run(report)
     if scale.is_grown:
         step_alone = _alone(installation, days.pop(0), only_step=True, memory_limit=_STEP_MEMORY)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.dbt_statements import collected_sql
 from benchmarks.workload import Workload
 from splitmile import ingest, transform
 from splitmile.ingest.contract import FEEDS
 from splitmile.object_store import ObjectStore
 from splitmile.settings import Feeds, Settings, WarehouseSettings
+from splitmile.transform import ModelCost
 from splitmile.warehouse import Warehouse, open_warehouse
 
 METRICS_FOLDER = Path(__file__).with_name("metrics")
@@ -25,34 +25,37 @@ METRICS_FOLDER = Path(__file__).with_name("metrics")
 
 @dataclass(frozen=True, slots=True)
 class BuildCost:
-    """What one run of dbt cost.
+    """What the transform cost, by its own report.
 
     Attributes:
         seconds: From the call to its return.
-        sql: Seconds of SQL by model, view or test; `dbt` is what dbt asks for itself.
+        costs: Of its runs' models, tests and hooks.
     """
 
     seconds: float
-    sql: dict[str, float]
+    costs: tuple[ModelCost, ...]
 
     @property
     def models(self) -> float:
         """Seconds of SQL of all models, their commits included."""
-        return sum(seconds for name, seconds in self.sql.items() if name.startswith("model."))
+        return self._of_type("model")
 
     @property
     def tests(self) -> float:
         """Seconds of SQL of all tests."""
-        return sum(seconds for name, seconds in self.sql.items() if name.startswith("test."))
+        return self._of_type("test")
 
     def dearest(self, count: int = 6) -> str:
         """The models, tests and hooks that took most, for a line of progress."""
-        nodes = sorted(self.sql.items(), key=lambda node: -node[1])[:count]
-        return ", ".join(f"{node.split('.')[min(2, node.count('.'))]} {seconds:.2f}" for node, seconds in nodes)
+        dearest = sorted(self.costs, key=lambda cost: -cost.sql_seconds)[:count]
+        return ", ".join(f"{cost.model} {cost.sql_seconds:.2f}" for cost in dearest)
 
     def of(self, *models: str) -> float:
         """Seconds of SQL of the models that are named."""
-        return sum(self.sql.get(f"model.splitmile.{model}", 0.0) for model in models)
+        return sum(cost.sql_seconds for cost in self.costs if cost.model in models)
+
+    def _of_type(self, resource_type: str) -> float:
+        return sum(cost.sql_seconds for cost in self.costs if cost.resource_type == resource_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +131,9 @@ class Installation:
     def build(self, day: int, first_day: int | None = None) -> BuildCost:
         """The real transform as of one day, or of each day of a range that ends with it."""
         first_date = None if first_day is None else self.workload.date(first_day)
-        with collected_sql() as sql:
-            began = time.perf_counter()
-            transform.build_marts(self.settings, self.workload.date(day), first_date=first_date)
-            seconds = time.perf_counter() - began
-        return BuildCost(seconds, dict(sql))
+        began = time.perf_counter()
+        reports = transform.build_marts(self.settings, self.workload.date(day), first_date=first_date)
+        return BuildCost(time.perf_counter() - began, tuple(cost for report in reports for cost in report.costs))
 
     def step(self, day: int) -> DayCost:
         """One daily step."""

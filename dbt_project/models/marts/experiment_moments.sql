@@ -98,29 +98,42 @@ rolled_{{ relation }} as (
 
 {% endfor %}
 
-final as (
+by_metric as (
     {% for relation, own_metrics in by_units.items() %}
     {%- set outer_loop = loop %}
     {%- for metric in own_metrics %}
     select
-        cast(rolled.experiment_id as varchar(128)) as experiment_id,
-        cast(rolled.variant as varchar(128)) as variant,
+        experiment_id,
+        variant,
         cast('{{ metric.name }}' as varchar(128)) as metric,
-        cast(rolled.segment as varchar(128)) as segment,
-        rolled.as_of_date,
-        cast(rolled.units as bigint) as units
+        segment,
+        as_of_date,
+        units
         {%- for name, part in moment_parts(metric, factor).items() %},
-        {%- set added = 0 if part is none else ('rolled.units' if part == '1' else 'rolled.' ~ sums[relation][part]) %}
-        cast({{ added }} as decimal(38, 0)) as sum_{{ name }}
+        {{ 0 if part is none else ('units' if part == '1' else sums[relation][part]) }} as sum_{{ name }}
         {%- endfor %}
-    from rolled_{{ relation }} as rolled
-    inner join experiment_metrics
-        on
-            rolled.experiment_id = experiment_metrics.experiment_id
-            and experiment_metrics.metric = '{{ metric.name }}'
+    from rolled_{{ relation }}
     {{ 'union all' if not (loop.last and outer_loop.last) }}
     {% endfor %}
     {%- endfor %}
+),
+
+final as (
+    select
+        cast(by_metric.experiment_id as varchar(128)) as experiment_id,
+        cast(by_metric.variant as varchar(128)) as variant,
+        by_metric.metric,
+        cast(by_metric.segment as varchar(128)) as segment,
+        by_metric.as_of_date,
+        cast(by_metric.units as bigint) as units
+        {%- for name in moment_parts(metrics[0], factor) %},
+        cast(by_metric.sum_{{ name }} as decimal(38, 0)) as sum_{{ name }}
+        {%- endfor %}
+    from by_metric
+    inner join experiment_metrics
+        on
+            by_metric.experiment_id = experiment_metrics.experiment_id
+            and by_metric.metric = experiment_metrics.metric
 )
 
 select * from final

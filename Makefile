@@ -84,7 +84,7 @@ requirements: ## Resolve pyproject.toml anew into the hashed requirements files
 	uv pip compile pyproject.toml --group dev -c requirements.txt --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -q -o requirements-dev.txt
 
 pictures: setup ## Take the README's pictures of the demo's pages, with Chromium
-	$(BIN)/python docs/images/make.py
+	$(BIN)/python docs/images/make.py .local/reports dispatch_ranking
 
 # uv installs faster; pip where uv cannot be had. The files name every package, one asks for versions that we override, and pip, told of
 # hashes, trips over extras: --no-deps.

@@ -33,7 +33,7 @@ def main() -> int:
         print("No Chromium found: install the package chromium, or set CHROMIUM to the program.", file=sys.stderr)  # noqa: T201
         return 1
     pages = {
-        "digest": (arguments.report_dir / "digest.html", 780, 1150),
+        "digest": (arguments.report_dir / "digest.html", 780, 1370),
         "scorecard": (arguments.report_dir / f"{arguments.experiment_id}.html", 1280, 1500),
     }
     for page, _, _ in pages.values():

@@ -88,7 +88,8 @@ class Feeds(_Section):
 
     Attributes:
         bucket, prefix: The feeds are below `s3://bucket/prefix/<feed>/date=YYYY-MM-DD/`.
-        lookback_dates: Business dates, counted back from the run's, whose objects are compared with the ledger.
+        lookback_dates: Business dates, counted back from the run's, whose objects are compared with the ledger; and how many dates a
+            later version may move an event.
         wait_hours: How long after it was due an ingest waits for the first objects of its date before it goes on with what is there.
         max_rejected_share: Share of a partition's rows that may break the contract before the load stops.
         on_empty, on_shrunk: What an empty partition, or one that lost more than half its rows, does to the load.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -11,7 +10,7 @@ from analysis.plans import a_plan
 from redshift_target import ENGINES
 from splitmile.analysis.interactions import find_interactions, read_cells
 from splitmile.registry import Role
-from splitmile.warehouse import RedshiftAccess, Warehouse
+from splitmile.warehouse import Warehouse
 
 PLAN = a_plan(("orders", "mean", Role.primary, "increase"), ("fees", "mean", Role.secondary, "increase"))
 END = PLAN.end_date
@@ -23,16 +22,6 @@ LARGE = 4_000_000_000
 def engine(request: pytest.FixtureRequest) -> str:
     """Both engines."""
     return str(request.param)
-
-
-@pytest.fixture
-def access(engine: str, request: pytest.FixtureRequest) -> Iterator[RedshiftAccess | None]:
-    """On Redshift a database of its own, since the test makes marts."""
-    if engine == "duckdb":
-        yield None
-        return
-    with request.getfixturevalue("redshift").fresh_database() as made:
-        yield made
 
 
 @pytest.fixture

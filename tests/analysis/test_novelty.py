@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,7 +16,7 @@ from splitmile.analysis import novelty
 from splitmile.analysis.novelty import effects_by_day
 from splitmile.registry import MetricKind, Role
 from splitmile.registry.plan import Cap, Plan, Window
-from splitmile.warehouse import RedshiftAccess, Warehouse
+from splitmile.warehouse import Warehouse
 
 PLAN = a_plan(
     ("orders", "mean", Role.primary, "increase"),
@@ -46,16 +45,6 @@ def with_measures(plan: Plan) -> Plan:
 def engine(request: pytest.FixtureRequest) -> str:
     """Both engines."""
     return str(request.param)
-
-
-@pytest.fixture
-def access(engine: str, request: pytest.FixtureRequest) -> Iterator[RedshiftAccess | None]:
-    """On Redshift a database of its own, since the test makes marts."""
-    if engine == "duckdb":
-        yield None
-        return
-    with request.getfixturevalue("redshift").fresh_database() as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from airflow_session import airflow_environment, prepared, slack_connection
+from pipeline import spine
 from slack_server import SlackServer, slack_server
 from small_city import EXPERIMENT, put_feeds, write_experiment
 from splitmile.analysis import analyze_experiment
@@ -140,3 +142,26 @@ def test_a_folder_without_the_dag_is_named(settings: Settings, environment: dict
 def test_two_airflow_homes_in_one_process_are_refused(settings: Settings, environment: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(SplitmileError, match="use a process for each"):
         run_ingest(settings, DAY, {**environment, "AIRFLOW_HOME": str(tmp_path)})
+
+
+@pytest.mark.slow
+def test_a_range_in_one_pass_equals_its_dates_one_by_one(
+    settings: Settings, store: ObjectStore, environment: dict[str, str], slack: SlackServer, tmp_path: Path
+) -> None:
+    dates = [DAY + timedelta(days=day) for day in range(3)]
+    for business_date in dates:
+        put_feeds(store, settings, business_date)
+    run_ingest(settings, dates[-1], environment, first_date=DAY, emit=False)
+    run_business_date(settings, dates[-1], environment, first_date=DAY)
+    assert len(slack.in_channel("experiments")) == 1
+    by_date = settings.model_copy(update={"state_dir": tmp_path / "by-date"})
+    own = {**environment, "SPLITMILE_STATE_DIR": str(by_date.state_dir)}
+    for business_date in dates:
+        run_ingest(by_date, business_date, own, emit=False)
+        run_business_date(by_date, business_date, own)
+    assert len(slack.in_channel("experiments")) == 3
+    drawn = ("computed_at", "computation_id")
+    at_once, one_by_one = spine.tables(settings, without=drawn), spine.tables(by_date, without=drawn)
+    for name, frame in one_by_one.items():
+        pd.testing.assert_frame_equal(at_once[name], frame, obj=name)
+    assert one_by_one["results.scorecards"].as_of_date.nunique() == len(dates)

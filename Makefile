@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.11 python3 python; do "$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo test setup up down clean lint types imports sql unit e2e redshift test-redshift scaling bench calibrate mutate requirements pictures
+.PHONY: help demo test setup up down clean lint types imports sql pytest unit e2e redshift test-redshift scaling bench calibrate mutate requirements pictures
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -15,7 +15,7 @@ help: ## List the targets
 demo: setup ## Run four weeks of a simulated delivery city through real Airflow and print the digest
 	@$(BIN)/splitmile demo
 
-test: lint types imports sql unit e2e ## Everything the gate checks
+test: lint types imports sql pytest ## Everything the gate checks
 	@echo "All checks passed."
 
 setup: .venv/installed ## Make the environment in .venv
@@ -42,6 +42,10 @@ imports: setup ## Who may import whom
 
 sql: setup ## Style of SQL
 	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+
+# Unit and e2e in one run, so that no worker waits for the other in between.
+pytest: setup ## Every test
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 unit: setup ## Tests of every part: Python, dbt, DAGs
 	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"

@@ -119,25 +119,24 @@ def sides(redshift: RedshiftTarget, s3: StoreCredentials, tmp_path_factory: pyte
 
 
 def test_both_engines_give_the_same_rows(sides: tuple[Side, Side]) -> None:
-    """Four weeks as they arrive, the last three at once; then a corrected partition; then a backfill of days that were run already."""
+    """Four weeks as they arrive, most of them at once; then a corrected partition; then a backfill of a day that was run already."""
     city = City(size=SIZE)
     duckdb, redshift = sides
     for business_date in city.dates:
         city.write_day(duckdb.store, duckdb.settings, business_date)
-    for business_date in (*city.dates[:3], city.dates[-1]):
+    for business_date in (*city.dates[:2], city.dates[-1]):
         for side in sides:
             side.run(business_date)
         assert differences(duckdb.tables(), redshift.tables()) == [], business_date
     for side in sides:
         side.check(city.dates[-1])
-    _correct_a_partition(duckdb.store, duckdb.settings, city.dates[2])
+    _correct_a_partition(duckdb.store, duckdb.settings, city.dates[1])
     for side in sides:
         side.run(city.dates[-1])
     restated = duckdb.tables()
     assert differences(restated, redshift.tables()) == []
-    for business_date in city.dates[1:3]:
-        for side in sides:
-            side.run(business_date)
+    for side in sides:
+        side.run(city.dates[1])
     backfilled = duckdb.tables()
     assert differences(backfilled, redshift.tables()) == []
     assert len(backfilled["results.scorecards"]) > len(restated["results.scorecards"]) > 0

@@ -62,6 +62,9 @@ def test_a_version_is_looked_for_as_far_as_an_event_may_move(store: ObjectStore,
     assert superseded_after(later, moved(1, reach + timedelta(seconds=1))) == []
     assert superseded_after(later, moved(2, reach)) == ["d2"]
     assert superseded_after(later, delivery(3)) == ["d3"]
+    # Moved twice, each time as far as it may: the first version is out of the last one's reach and still replaced.
+    assert superseded_after(later, moved(2, reach)) == ["d2"]
+    assert superseded_after(later + timedelta(days=1), moved(2, 2 * reach)) == ["d2", "d2"]
 
 
 def test_what_differs_from_the_ledger_is_kept(store: ObjectStore, warehouse: Warehouse, settings: Settings) -> None:

@@ -146,8 +146,7 @@ def read_windows(warehouse: Warehouse, plan: Plan, design: stats.SwitchbackDesig
     Raises:
         AnalysisError: The marts hold a window that the design does not have.
     """
-    metrics = [planned.metric for planned in plan.metrics]
-    measures = sorted({name for metric in metrics for name in (metric.numerator, metric.denominator) if name})
+    measures = sorted({name for planned in plan.metrics for name in (planned.metric.numerator, planned.metric.denominator) if name})
     # A sum of whole numbers this small is exact in a double.
     columns = ", ".join(f"cast(sum({name}) as double precision) as {name}" for name in ("burn_in_orders", *measures))
     frame = warehouse.fetch_frame(

@@ -19,6 +19,7 @@ from splitmile.ingest.contract import Feed
 from splitmile.warehouse import Warehouse
 
 _OTHERS = "other_versions"
+_PLACES = f"select event_id, partition_date, object_key, line_number from {_OTHERS}"
 
 
 @contextmanager
@@ -42,8 +43,9 @@ def replaced_versions(warehouse: Warehouse, feed: Feed, partition_date: date, st
     _find_others(warehouse, feed, partition_date, staged, reach)
     yield _touched_dates(warehouse, feed, partition_date, staged)
     warehouse.execute("delete from ops.superseded_rows where feed = ? and partition_date = ?", [feed.name, partition_date])
+    # Of an id that has moved again and again, versions that are out of reach stay listed.
     warehouse.execute(
-        f"delete from ops.superseded_rows where feed = ? and event_id in (select event_id from {_OTHERS})",
+        f"delete from ops.superseded_rows where feed = ? and (event_id, partition_date, object_key, line_number) in ({_PLACES})",
         [feed.name],
     )
     _supersede(warehouse, feed, partition_date, staged)

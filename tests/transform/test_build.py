@@ -72,6 +72,14 @@ def test_only_changed_dates_up_to_the_run_are_replayed(settings: Settings, acces
     assert _build(settings, THIRD, access).replay_from == FOURTH
 
 
+def test_duckdb_writes_the_rows_of_a_date_once(settings: Settings) -> None:
+    for name, day in (("a", FIRST), ("b", SECOND)):
+        with open_warehouse(settings) as warehouse:
+            _deliver(warehouse, name, day)
+        report = _build(settings, day)
+    assert {cost.model: cost.rows_written for cost in report.costs}["delivery_observations"] == 1
+
+
 @on_both_engines
 def test_a_date_that_lost_all_its_rows_is_emptied(settings: Settings, access: RedshiftAccess | None) -> None:
     with open_warehouse(settings, access) as warehouse:

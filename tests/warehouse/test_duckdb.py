@@ -46,3 +46,14 @@ def test_a_file_that_is_no_database_is_named(settings: Settings) -> None:
     settings.warehouse_file.write_bytes(b"no database" * 1000)
     with pytest.raises(WarehouseError, match=r"warehouse\.duckdb cannot be opened"), open_warehouse(settings):
         pass
+
+
+def test_a_new_file_has_the_format_of_this_duckdb(settings: Settings) -> None:
+    for _ in range(2):
+        with open_warehouse(settings) as warehouse:
+            warehouse.execute("create or replace table landing.word as select 'courier-' || range % 9 as word from range(200000)")
+            found = warehouse.fetch("select tags['storage_version'] as version from duckdb_databases() where not internal")
+            assert found == [{"version": "v1.5.0+"}]
+    with open_warehouse(settings) as warehouse:
+        segments = "select distinct compression from pragma_storage_info('landing.word') where segment_type = 'VARCHAR'"
+        assert warehouse.fetch(segments) == [{"compression": "DICT_FSST"}]

@@ -107,10 +107,11 @@ class DuckDBWarehouse:
 
 
 def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+    # A new file takes this version's own format, which writes and reads text faster than the one that every DuckDB since 0.10 knows.
     deadline = time.monotonic() + settings.warehouse.busy_timeout_seconds
     while True:
         try:
-            connection = duckdb.connect(str(settings.warehouse_file))
+            connection = duckdb.connect(str(settings.warehouse_file), config={"storage_compatibility_version": "latest"})
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
                 raise WarehouseError(f"{settings.warehouse_file} cannot be opened: {error}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import date
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +174,27 @@ def test_a_failed_data_test_stops_the_build_and_leaves_the_changes_pending(setti
         build_marts(broken, date(2026, 3, 2))
     with open_warehouse(broken) as warehouse:
         assert warehouse.fetch("select count(*) as n from ops.changed_dates where transformed_at is null")[0]["n"] == 1
+        costs = {row["model"]: row["status"] for row in warehouse.fetch("select model, status from ops.model_costs")}
+    failed = "unique_grain_unit_days_unit_type__unit_id__business_date"
+    assert (costs["unit_days"], costs[failed], costs["unit_totals"]) == ("success", "fail", "skipped")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_model_that_fails_leaves_the_rows_that_it_would_replace(settings: Settings, access: RedshiftAccess | None) -> None:
+    """The sum of two fees is larger than any bigint, which the engine notices while it writes the rows."""
+    day = date(2026, 3, 2)
+    noon = datetime.combine(day, time(12))
+    row = {"courier_id": "c", "store_id": "s", "ordered_at": noon, "delivered_at": noon, "status": "delivered", "fee_krw": 5 * 10**18}
+    row |= {"partition_date": day, "object_key": "k", "etag": "e", "load_id": "l"}
+    change = {"feed": "deliveries", "business_date": day, "load_id": "l", "changed_at": noon}
+    for number in (1, 2):
+        with open_warehouse(settings, access) as warehouse:
+            warehouse.append("landing.deliveries", [row | {"delivery_id": f"d-{number}", "line_number": number}])
+            warehouse.append("ops.changed_dates", [change])
+        if number == 1:
+            build_marts(settings, day, access)
+            continue
+        with pytest.raises(TransformFailed, match=r"unit_days(.|\n)*out of range"):
+            build_marts(settings, day, access)
+    with open_warehouse(settings, access) as warehouse:
+        assert warehouse.fetch("select distinct orders, fee_krw from marts.unit_days") == [{"orders": 1, "fee_krw": 5 * 10**18}]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from splitmile.settings import Settings
 from splitmile.transform import dbt
@@ -92,15 +93,24 @@ def _build(settings: Settings, first_date: date, last_date: date, access: Redshi
         "unit_types": list(built.unit_types),
     }
     arguments = ["build", "--exclude-resource-type=unit_test", *(["--full-refresh"] if is_full_refresh else [])]
-    started_at, collector = _now(), CostCollector()
-    result = dbt.invoke(settings, arguments, variables, manifest=manifest, access=access, callbacks=[collector])
-    run_id = uuid.uuid4().hex
-    with open_warehouse(settings, access, "build_marts") as warehouse:
+    run_id, started_at, collector = uuid.uuid4().hex, _now(), CostCollector()
+
+    def keep_costs(warehouse: Warehouse, results: Sequence[Any]) -> tuple[ModelCost, ...]:
         figures = redshift_figures(warehouse, collector.invocation_id, started_at) if access else None
-        found = collector.costs(result.results, figures)
+        costs = collector.costs(results, figures)
+        record_costs(warehouse, run_id, last_date, costs, _now())
+        return costs
+
+    try:
+        result = dbt.invoke(settings, arguments, variables, manifest=manifest, access=access, callbacks=[collector])
+    except dbt.NodesFailed as failure:
+        with open_warehouse(settings, access, "build_marts") as warehouse:
+            keep_costs(warehouse, failure.results)
+        raise
+    with open_warehouse(settings, access, "build_marts") as warehouse:
         _record(warehouse, run_id, replay, built, fingerprint)
-        record_costs(warehouse, run_id, last_date, found, _now())
-    return TransformReport(first_date, last_date, replay.replay_from, replay.changed_dates, is_full_refresh, found)
+        costs = keep_costs(warehouse, result.results)
+    return TransformReport(first_date, last_date, replay.replay_from, replay.changed_dates, is_full_refresh, costs)
 
 
 @retried_on_conflict

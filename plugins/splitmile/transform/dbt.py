@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 _DATABASE = "SPLITMILE_DBT_REDSHIFT_DATABASE"
 
 
+class NodesFailed(TransformFailed):
+    """dbt ran, and some of its nodes failed.
+
+    Attributes:
+        results: dbt's results of all nodes, those that failed and those that were skipped included.
+    """
+
+    def __init__(self, message: str, results: Sequence[Any] = ()) -> None:
+        """Take the words for people, and the results."""
+        super().__init__(message)
+        self.results = results
+
+
 def project_environment(settings: Settings) -> dict[str, str]:
     """The environment variables by which `dbt_project.yml` and `profiles.yml` learn this installation's paths."""
     return {
@@ -102,7 +115,8 @@ def invoke(
         callbacks: Called with each event of dbt's, in the thread that it happens in.
 
     Raises:
-        TransformFailed: The command ended with an error; the message has the failed nodes in dbt's words.
+        NodesFailed: Some nodes failed; the message has them in dbt's words.
+        TransformFailed: The command ended with another error.
     """
     redshift = settings.warehouse.redshift
     session = {"analyst_role": redshift.analyst_role or "", "statement_timeout_ms": redshift.statement_timeout_seconds * 1000}
@@ -144,7 +158,7 @@ def _run(
         raise TransformFailed(f"dbt {arguments[0]}: {outcome.exception}. {target / 'dbt.log'} has the whole story.") from outcome.exception
     failed = [r for r in outcome.result.results if r.status not in ("success", "pass", "skipped", "no-op")]
     words = "; ".join(f"{r.node.name}: {r.message}" for r in failed)
-    raise TransformFailed(f"dbt {arguments[0]}: {words}. {target / 'dbt.log'} has the whole story.")
+    raise NodesFailed(f"dbt {arguments[0]}: {words}. {target / 'dbt.log'} has the whole story.", outcome.result.results)
 
 
 @lru_cache(maxsize=4)

@@ -195,13 +195,11 @@ def rows_of_a_day(workload: Workload) -> dict[str, TableRows]:
     exposures = fresh + workload.logged_again_share * (met - fresh)
     unit_days = sum(active.values())
     units = live + workload.ended_cohorts * at_end
-    # A window of seven days counts from the sixth day after the exposure on; it is waited for after the experiment's end, too.
+    # A window of seven days counts from the sixth day after the exposure on, unless the experiment is over by then.
     waited = workload.window_days - 1
-    if workload.age_days is None:
-        counting, awaited = fresh, waited * fresh
-    else:
-        counting = _newly_exposed(workload, workload.age_days - waited)
-        awaited = live - exposed_units(workload, workload.age_days - waited)
+    counting = _mean([_newly_exposed(workload, age - waited) for age in workload.ages])
+    counted = _mean([exposed_units(workload, age - waited) for age in workload.ages])
+    windows = counted + workload.ended_cohorts * exposed_units(workload, workload.duration_days - waited)
     values = arms * workload.quantile_metrics * distinct_observations(workload.traffic_share * workload.deliveries / workload.variants)
     effects = workload.experiments * (workload.unit_metrics + workload.quantile_metrics) * (workload.variants - 1)
     observations = workload.quantile_metrics * workload.deliveries
@@ -215,7 +213,7 @@ def rows_of_a_day(workload: Workload) -> dict[str, TableRows]:
             sum(sum(active_units(workload, day).values()) for day in kept_totals_days(workload)),
         ),
         "marts.experiment_units": TableRows(fresh, units),
-        "marts.experiment_unit_windows": TableRows(counting, units - awaited),
+        "marts.experiment_unit_windows": TableRows(counting, windows),
         "marts.experiment_histograms": TableRows(values, values * days),
         "marts.experiment_quantiles": TableRows(arms * workload.quantile_metrics, arms * workload.quantile_metrics * days),
         "marts.experiment_moments": TableRows(arms * workload.unit_metrics, arms * workload.unit_metrics * days),
@@ -238,14 +236,13 @@ def statement_bytes(workload: Workload, plain_bytes: Mapping[str, float]) -> dic
     """What the largest statements of a run have to sort or hash, in bytes of rows that are not compressed.
 
     Running sums are hashed while they are made, and again where the units of experiments are joined to them. The day's exposures
-    are sorted by unit, and looked for among the units that experiments have; `under way` is without those that have ended.
+    are sorted by unit, and looked for among the units that the experiments under way have.
     """
     rows = rows_of_a_day(workload)
     return {
         "running sums": rows["marts.unit_totals"].written * plain_bytes["marts.unit_totals"],
         "exposures": rows["landing.exposures"].written * plain_bytes["landing.exposures"],
-        "units": rows["marts.experiment_units"].kept * plain_bytes["marts.experiment_units"],
-        "units under way": live_units(workload) * plain_bytes["marts.experiment_units"],
+        "units": live_units(workload) * plain_bytes["marts.experiment_units"],
     }
 
 

@@ -9,7 +9,6 @@ from benchmarks.cost_model import (
     Workload,
     bytes_of_a_day,
     growth_exponent,
-    live_units,
     rows_of_a_day,
     statement_bytes,
 )
@@ -167,25 +166,16 @@ def statements(measured: Measured) -> str:
         nodes = [needed / NODE_MEMORY_BYTES for needed in statement_bytes(workload, _plain_bytes(measured)).values()]
         cells = [f"**{number(n)}**" if n >= 1 else f"{n:.2g}" for n in nodes]
         rows.append([number(workload.deliveries), number(workload.experiments), *cells])
-    head = ["running sums of all units", "the day's exposures", "units of all experiments", "of those under way"]
+    head = ["running sums of all units", "the day's exposures", "units of the experiments under way"]
     return markdown_table(["deliveries", "experiments", *head], rows)
 
 
 def after_mending(measured: Measured) -> str:
-    """The largest size as it is, and where what has ended is left alone."""
+    """The largest size as it is, and where old running sums are forgotten."""
     workload = Workload(deliveries=DELIVERIES[-1], experiments=EXPERIMENTS[-1])
-    found, nodes = rows_of_a_day(workload), statement_bytes(workload, _plain_bytes(measured))
-    totals, size = found["marts.unit_totals"], _bytes_per_row(measured)["marts.unit_totals"]
+    totals, size = rows_of_a_day(workload)["marts.unit_totals"], _bytes_per_row(measured)["marts.unit_totals"]
     horizon = totals.written * (workload.lookback_dates + 1)
-    rows = [
-        [
-            "units that each reader of `experiment_units` scans",
-            number(found["marts.experiment_units"].kept),
-            number(live_units(workload)),
-        ],
-        ["memory for them, in nodes", *(number(nodes[name] / NODE_MEMORY_BYTES) for name in ("units", "units under way"))],
-        ["`unit_totals`, kept", bytes_text(totals.kept * size), bytes_text(horizon * size)],
-    ]
+    rows = [["`unit_totals`, kept", bytes_text(totals.kept * size), bytes_text(horizon * size)]]
     return markdown_table(["at 100 M deliveries and 1,000 experiments", "as it is", "mended"], rows)
 
 

@@ -15,3 +15,9 @@
 {% macro is_between_instants(column, first, end) -%}
     {{ column }} >= cast('{{ var(first) }}' as timestamp) and {{ column }} < cast('{{ var(end) }}' as timestamp)
 {%- endmacro %}
+
+{#- Whether a unit was assigned since the first of the experiments under way began. Engines skip the blocks of earlier ones by it: they
+    cannot tell by the experiment itself, since those of a block's units are many. -#}
+{% macro is_since_running_start(assigned_at) -%}
+    {{ assigned_at }} >= cast('{{ var("running_start") }}' as timestamp)
+{%- endmacro %}

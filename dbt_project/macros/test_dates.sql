@@ -6,7 +6,7 @@
     {%- for name in ("as_of_from", "as_of_date", "built_to", "replay_from", "refreeze_from") -%}
         {%- set condition.sql = condition.sql | replace("__" ~ name ~ "__", date_of(name)) -%}
     {%- endfor -%}
-    {%- for name in ("replay_start", "refreeze_start", "built_end") -%}
+    {%- for name in ("replay_start", "refreeze_start", "running_start", "built_end") -%}
         {%- set condition.sql = condition.sql | replace("__" ~ name ~ "__", "cast('" ~ var(name) ~ "' as timestamp)") -%}
     {%- endfor -%}
     {{ return("(select * from " ~ relation ~ " where " ~ condition.sql ~ ") dbt_subquery") }}

@@ -1,7 +1,8 @@
 {#- CTEs with one row per experiment, unit and as-of date, for experiment_moments and experiment_unit_metrics, which must not differ:
     `units` has what each unit has come to since its exposure, one column a measure; `units_W` the same in the window W, of units
-    whose window counts; `cap_METRIC` the percentile at which a metric is capped. `as_of_dates` must be there. -#}
-{% macro unit_value_ctes(metrics) -%}
+    whose window counts; `cap_METRIC` the percentile at which a metric is capped. `as_of_dates` must be there. A run wants the
+    experiments under way, a view all of them. -#}
+{% macro unit_value_ctes(metrics, only_running=false) -%}
     {%- set windows = metric_windows(metrics) -%}
     {%- set covariates = covariate_columns(metrics) -%}
 experiments as (
@@ -45,7 +46,11 @@ units as (
             experiment_units.unit_type = unit_totals.unit_type
             and experiment_units.unit_id = unit_totals.unit_id
             and as_of_dates.as_of_date = unit_totals.business_date
-    where not experiment_units.is_excluded
+    where
+        not experiment_units.is_excluded
+        {%- if only_running %}
+        and {{ is_since_running_start('experiment_units.assigned_at') }}
+        {%- endif %}
 ),
     {%- for name, window in windows.items() %}
 
@@ -70,7 +75,11 @@ units_{{ name }} as (
             units.experiment_id = windows.experiment_id
             and units.unit_id = windows.unit_id
             and units.as_of_date >= windows.counts_from
-    where windows.metric_window = '{{ name }}'
+    where
+        windows.metric_window = '{{ name }}'
+        {%- if only_running %}
+        and windows.counts_from >= {{ date_of("running_from") }}
+        {%- endif %}
 ),
     {%- endfor %}
     {%- for metric in metrics if metric.cap and metric.cap.percentile %}
@@ -208,8 +217,9 @@ cap_{{ metric.name }} as (
         {%- for relation, prefix in ((unit_totals, ""), (experiment_units, "base_")) %}
         select greatest({% for measure in measures %}max(abs({{ prefix }}{{ measure }})){{ ", " if not loop.last }}{% endfor %})
         from {{ relation.render() }}
-        {%- if not prefix %}
-        where business_date between {{ date_of("as_of_from") }} and {{ as_of_date() }}
+        where
+        {%- if prefix %} {{ is_since_running_start("assigned_at") }}
+        {%- else %} business_date between {{ date_of("as_of_from") }} and {{ as_of_date() }}
         {%- endif %}
         {{ "union all" if not loop.last }}
         {%- endfor %}

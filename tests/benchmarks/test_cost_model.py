@@ -97,6 +97,10 @@ def test_a_unit_has_its_window_once_its_last_day_has_come() -> None:
     assert found.kept == pytest.approx(exposed_units(begun, 3))
     none_yet = rows_of_a_day(Workload(deliveries=1e5, experiments=5, age_days=6, history_days=6))["marts.experiment_unit_windows"]
     assert none_yet.written == none_yet.kept == 0
+    # Units that are exposed in the last six days of an experiment have none.
+    ended = Workload(deliveries=1e5, experiments=5, history_days=280)
+    of_ended = rows_of_a_day(ended)["marts.experiment_unit_windows"].kept - rows_of_a_day(begun)["marts.experiment_unit_windows"].kept
+    assert of_ended == pytest.approx((ended.ended_cohorts - begun.ended_cohorts) * exposed_units(begun, 22))
 
 
 def test_few_observations_are_all_different_and_many_are_not() -> None:
@@ -111,7 +115,7 @@ def test_bytes_are_rows_by_the_size_of_a_row() -> None:
     rows = rows_of_a_day(workload)
     sizes = dict.fromkeys(rows, 50.0)
     assert bytes_of_a_day(rows, sizes)["landing.deliveries"].kept == 50 * 30 * 1e5
-    assert statement_bytes(workload, sizes)["units under way"] == pytest.approx(50 * live_units(workload))
+    assert statement_bytes(workload, sizes)["units"] == pytest.approx(50 * live_units(workload))
 
 
 def test_the_worker_costs_that_made_the_seconds_are_found_again() -> None:

@@ -24,7 +24,7 @@ _EXPERIMENTS = {
         control: x
         variants: {x: 0.5, y: 0.5}
         start: 2026-03-02
-        end: 2026-03-07
+        end: 2026-03-05
         segments: [vehicle, tenure]
         metrics:
           primary: [{metric: delivery_time, minimum_effect: 0.01}]

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ STATE = (
     "marts.switchback_exposures_daily",
 )
 RESULTS = ("marts.experiment_moments", "marts.experiment_quantiles", "marts.experiment_unit_metrics")
+# In the end results are made as of the dates on which experiments end, and later ones; before, stories leave ended ones behind.
+COMPARED = DATES[3:]
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class World:
     def emptied(self) -> Iterator[None]:
         """Inside, the file is kept open: otherwise each session would end with a checkpoint."""
         shutil.copyfile(self.empty, self.settings.warehouse_file)
-        with closing(duckdb.connect(str(self.settings.warehouse_file))):
+        with closing(duckdb.connect(str(self.settings.warehouse_file), config={"storage_compatibility_version": "latest"})):
             yield
 
     def load(self, partition: Partition) -> None:
@@ -58,12 +61,12 @@ class World:
         with open_warehouse(self.settings) as warehouse:
             ingest.load_partition(self.store, warehouse, self.settings, ingest.FeedPartition(partition.feed, DATES[partition.day]))
 
-    def build(self, as_of: int) -> None:
-        transform.build_marts(self.settings, DATES[as_of])
+    def build(self, *as_of: date) -> None:
+        transform.build_marts(self.settings, as_of[-1], first_date=as_of[0])
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The state as it is, and the results as of the last date."""
-        where = dict.fromkeys(RESULTS, f"where as_of_date = date '{DATES[-1]}'")
+        """The state as it is, and the results as of the last dates."""
+        where = dict.fromkeys(RESULTS, f"where as_of_date >= date '{COMPARED[0]}'")
         with open_warehouse(self.settings) as warehouse:
             frames = {name: warehouse.fetch_frame(f"select * from {name} {where.get(name, '')}") for name in (*STATE, *RESULTS)}
         return {name: frame[sorted(frame)].sort_values(sorted(frame)).reset_index(drop=True) for name, frame in frames.items()}
@@ -96,8 +99,8 @@ def _grown(world: World, story: Sequence[Arrival]) -> dict[str, pd.DataFrame]:
         for arrival in story:
             for partition in arrival.partitions:
                 world.load(partition)
-            world.build(arrival.as_of)
-        world.build(len(DATES) - 1)
+            world.build(DATES[arrival.as_of])
+        world.build(*COMPARED)
         return world.tables()
 
 
@@ -106,7 +109,7 @@ def _fresh(world: World, story: Sequence[Arrival]) -> dict[str, pd.DataFrame]:
         for partition in last_versions(story).values():
             if partition.rows:
                 world.load(partition)
-        world.build(len(DATES) - 1)
+        world.build(*COMPARED)
         return world.tables()
 
 
@@ -168,6 +171,26 @@ STORIES = {
         Arrival((Partition("exposures", 2, _EXPOSED),), 1),
     ],
 }
+
+
+def test_an_experiment_that_is_gone_takes_its_state_with_it(world: World, direct: DirectDbt, tmp_path: Path) -> None:
+    shutil.copytree(world.settings.experiments_dir, tmp_path / "fewer", ignore=shutil.ignore_patterns("ranking.yaml"))
+    fewer = transform.read_registry(world.settings.model_copy(update={"experiments_dir": tmp_path / "fewer"}))
+    with direct.installed(), world.emptied():
+        for day in range(3):
+            world.load(_of_a_day(day))
+        world.load(Partition("exposures", 1, _EXPOSED))
+        world.build(DATES[2])
+        before = world.tables()
+        with open_warehouse(world.settings) as warehouse:
+            transform.sync_registry(warehouse, fewer, "test")
+        world.build(DATES[3])
+        after = world.tables()
+    with_units = [name for name in STATE if "experiment_id" in before[name] and name.startswith("marts.experiment")]
+    assert len(with_units) == 4
+    for name in with_units:
+        assert "ranking" in set(before[name]["experiment_id"]), name
+        assert set(after[name]["experiment_id"]) == set(before[name]["experiment_id"]) - {"ranking"}, name
 
 
 @pytest.mark.slow

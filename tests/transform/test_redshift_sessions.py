@@ -111,7 +111,7 @@ def test_a_build_is_named_limited_spread_and_granted(settings: Settings, access:
         ("calendar", "business_date"),
         ("unit_days", "business_date"),
         ("unit_totals", "business_date"),
-        ("experiment_units", "experiment_id"),
+        ("experiment_units", "assigned_at"),
         ("experiment_unit_windows", "counts_from"),
         ("delivery_observations", "business_date"),
         ("experiment_histograms", "business_date"),

@@ -46,6 +46,15 @@ def test_an_experiment_that_is_defined_anew_freezes_its_units_from_its_start_on(
     assert (replay.replay_from, replay.refreeze_from, replay.running_from) == (TODAY, ENDED.start_date, ENDED.start_date)
 
 
+def test_an_experiment_that_is_gone_is_named() -> None:
+    gone = replace(BUILT, experiments={"running": RUNNING})
+    variables = plan_replay(Settings(), gone, TODAY, TODAY, is_full_refresh=False).variables(Settings().business_day)
+    assert variables["gone_experiments"] == ["ended"]
+    # The cut-over in Seoul, the calendar day before in UTC.
+    assert variables["running_start"] == "2026-03-09 20:00:00"
+    assert plan_replay(Settings(), BUILT, TODAY, TODAY, is_full_refresh=False).gone_experiments == ()
+
+
 def test_a_full_refresh_makes_everything() -> None:
     replay = plan_replay(Settings(), BUILT, TODAY, TODAY, is_full_refresh=True)
     assert (replay.replay_from, replay.totals_base) == (date(1970, 1, 1), date(1970, 1, 1))

@@ -1,11 +1,24 @@
 {#- Redshift: a few rows an experiment and day, joined to nothing, so how they are spread is left to it. -#}
-{{ config(dist='auto', sort=['experiment_id', 'business_date']) }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_dates',
+        meta={'replaces': {'column': 'business_date', 'first_date': 'refreeze_from', 'last_date': 'built_to', 'forgets_experiments': true}},
+        on_schema_change='fail',
+        dist='auto',
+        sort=['experiment_id', 'business_date'],
+    )
+}}
 with
 
 units as (
     select * from {{ ref('experiment_units') }}
-    -- While its activation is to come, a unit is not in the experiment.
-    where exposure_date is not null
+    where
+        -- While its activation is to come, a unit is not in the experiment.
+        exposure_date is not null
+        {% if is_incremental() %}
+        and {{ is_since_running_start('assigned_at') }}
+        {% endif %}
 ),
 
 events as (
@@ -39,6 +52,9 @@ final as (
         cast(sum(contaminated_unit) as bigint) as contaminated_units,
         cast(sum(excluded_unit) as bigint) as excluded_units
     from events
+    {% if is_incremental() %}
+    where business_date between {{ date_of('refreeze_from') }} and {{ date_of('built_to') }}
+    {% endif %}
     group by experiment_id, variant, business_date
 )
 

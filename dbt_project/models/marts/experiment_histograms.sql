@@ -3,7 +3,7 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_dates',
-        meta={'replaces': {'column': 'business_date', 'first_date': 'refreeze_from', 'last_date': 'built_to'}},
+        meta={'replaces': {'column': 'business_date', 'first_date': 'refreeze_from', 'last_date': 'built_to', 'forgets_experiments': true}},
         on_schema_change='fail',
         dist='auto',
         sort=['business_date', 'experiment_id'],
@@ -57,6 +57,9 @@ units as (
     where
         not experiment_units.is_excluded
         and experiment_units.exposure_date <= {{ date_of('built_to') }}
+        {%- if is_incremental() %}
+        and {{ is_since_running_start('experiment_units.assigned_at') }}
+        {%- endif %}
 ),
 
 changes as (

@@ -35,7 +35,7 @@ as_of_dates as (
     where business_date between {{ date_of('as_of_from') }} and {{ as_of_date() }}
 ),
 
-{{ unit_value_ctes(metrics) }}
+{{ unit_value_ctes(metrics, only_running=true) }}
 
 places as (
     {% for place in range(4) %}

@@ -40,7 +40,7 @@ experiment_metrics as (
 
 experiment_units as (
     select * from {{ ref('experiment_units') }}
-    where not is_excluded
+    where {{ is_since_running_start('assigned_at') }} and not is_excluded
 ),
 
 unit_totals as (

@@ -3,7 +3,7 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_dates',
-        meta={'replaces': {'column': 'counts_from', 'first_date': 'refreeze_from', 'last_date': 'built_to'}},
+        meta={'replaces': {'column': 'counts_from', 'first_date': 'refreeze_from', 'last_date': 'built_to', 'forgets_experiments': true}},
         on_schema_change='fail',
         dist='unit_id',
         sort='counts_from',
@@ -19,13 +19,17 @@
 -- noqa: disable=LT02
 with
 
+experiments as (
+    select * from {{ ref('stg_experiments') }}
+),
+
 experiment_metrics as (
     select * from {{ ref('stg_experiment_metrics') }}
 ),
 
 units as (
     select * from {{ ref('experiment_units') }}
-    where exposure_date is not null
+    where {{ is_since_running_start('assigned_at') }} and exposure_date is not null
 ),
 
 unit_days as (
@@ -35,7 +39,7 @@ unit_days as (
 
 {% for name, window in windows.items() %}
 {%- set closing = window.last_day if window.last_day is not none else window.first_day %}
--- Units of which the window ends, or without an end begins, in the days that are made again.
+-- Units of which the window ends, or without an end begins, in the days that are made again, and before the experiment is over.
 {%- set counts_from = 'cast(' ~ dbt.dateadd('day', closing, 'units.exposure_date') ~ ' as date)' %}
 units_{{ name }} as (
     select
@@ -47,6 +51,10 @@ units_{{ name }} as (
         where metric in ({% for metric in window.metrics %}'{{ metric.name }}'{{ ', ' if not loop.last }}{% endfor %})
     ) as users
         on units.experiment_id = users.experiment_id
+    inner join experiments
+        on
+            units.experiment_id = experiments.experiment_id
+            and {{ counts_from }} <= experiments.end_date
     where {{ counts_from }} between {{ date_of('refreeze_from') }} and {{ date_of('built_to') }}
 ),
 {% endfor %}

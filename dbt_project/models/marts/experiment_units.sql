@@ -1,15 +1,18 @@
-{#- Redshift: by unit, as unit_days is, so the two are joined where they lie; an experiment is read at a time. -#}
+{#- Redshift: by unit, as unit_days is, so the two are joined where they lie; a run reads the units of the experiments under way. -#}
 {{
     config(
         materialized='incremental',
         incremental_strategy='replace_units',
         on_schema_change='fail',
         dist='unit_id',
-        sort='experiment_id',
+        sort='assigned_at',
     )
 }}
 {%- set measures = registered_measures() %}
 {%- set covariates = covariate_windows(registered_metrics()) %}
+{%- set known_contaminated_at -%}
+    case when contaminated_at < cast('{{ var("refreeze_start") }}' as timestamp) then contaminated_at end
+{%- endset %}
 -- The linter loses count of the indentation inside loops of Jinja.
 -- noqa: disable=LT02
 with
@@ -82,18 +85,12 @@ valid_exposures as (
 -- Units that were assigned before the days that are made again stay as they are, but for what those days may change.
 known as (
     select
-        units.experiment_id,
-        units.unit_type,
-        units.unit_id,
-        units.variant,
-        units.assigned_at,
-        units.exposure_date,
-        case when units.contaminated_at < cast('{{ var("refreeze_start") }}' as timestamp) then units.contaminated_at end as contaminated_at,
-        coalesce(units.contaminated_at >= cast('{{ var("refreeze_start") }}' as timestamp), false) as was_contaminated_since
-    from {{ this }} as units
-    inner join experiments
-        on units.experiment_id = experiments.experiment_id
-    where units.assigned_at < cast('{{ var("refreeze_start") }}' as timestamp)
+        experiment_id,
+        unit_id,
+        variant,
+        {{ known_contaminated_at }} as contaminated_at
+    from {{ this }}
+    where {{ is_between_instants('assigned_at', 'running_start', 'refreeze_start') }}
 ),
 {% endif %}
 
@@ -175,18 +172,20 @@ candidates as (
     {% if is_incremental() %}
     union all
     select
-        known.experiment_id,
-        known.unit_type,
-        known.unit_id,
-        known.variant,
-        known.assigned_at,
-        known.contaminated_at
-    from known
+        units.experiment_id,
+        units.unit_type,
+        units.unit_id,
+        units.variant,
+        units.assigned_at,
+        {{ known_contaminated_at }} as contaminated_at
+    from {{ this }} as units
     inner join experiments
         on
-            known.experiment_id = experiments.experiment_id
+            units.experiment_id = experiments.experiment_id
             and experiments.activation is not null
-    where known.exposure_date is null or known.exposure_date >= {{ date_of('refreeze_from') }}
+    where
+        {{ is_between_instants('units.assigned_at', 'running_start', 'refreeze_start') }}
+        and (units.exposure_date is null or units.exposure_date >= {{ date_of('refreeze_from') }})
     {% endif %}
 ),
 
@@ -375,7 +374,7 @@ frozen as (
         on
             exposed.experiment_id = known.experiment_id
             and exposed.unit_id = known.unit_id
-            and known.assigned_at < cast('{{ var("refreeze_start") }}' as timestamp)
+            and {{ is_between_instants('known.assigned_at', 'running_start', 'refreeze_start') }}
     {% endif %}
     left join restricted_experiments
         on exposed.experiment_id = restricted_experiments.experiment_id
@@ -417,24 +416,40 @@ frozen as (
 {%- endfor %}
 
 {% if is_incremental() %}
+-- Units that are contaminated now, or were so in the days that are made again.
+maybe_changed as (
+    select
+        experiment_id,
+        unit_id
+    from contaminations
+    union
+    select
+        units.experiment_id,
+        units.unit_id
+    from {{ this }} as units
+    inner join experiments
+        on units.experiment_id = experiments.experiment_id
+    where
+        {{ is_between_instants('units.assigned_at', 'running_start', 'refreeze_start') }}
+        and units.contaminated_at >= cast('{{ var("refreeze_start") }}' as timestamp)
+),
+
 -- Units that keep all but the instant of their contamination.
 changed as (
     select
-        known.experiment_id,
-        known.unit_id,
+        maybe_changed.experiment_id,
+        maybe_changed.unit_id,
         contaminations.contaminated_at
-    from known
+    from maybe_changed
     left join contaminations
         on
-            known.experiment_id = contaminations.experiment_id
-            and known.unit_id = contaminations.unit_id
+            maybe_changed.experiment_id = contaminations.experiment_id
+            and maybe_changed.unit_id = contaminations.unit_id
     left join candidates
         on
-            known.experiment_id = candidates.experiment_id
-            and known.unit_id = candidates.unit_id
-    where
-        candidates.unit_id is null
-        and (contaminations.contaminated_at is not null or known.was_contaminated_since)
+            maybe_changed.experiment_id = candidates.experiment_id
+            and maybe_changed.unit_id = candidates.unit_id
+    where candidates.unit_id is null
 ),
 {% endif %}
 
@@ -463,6 +478,7 @@ made as (
         on
             units.experiment_id = changed.experiment_id
             and units.unit_id = changed.unit_id
+            and {{ is_since_running_start('units.assigned_at') }}
     {% endif %}
 ),
 

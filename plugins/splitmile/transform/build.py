@@ -26,6 +26,7 @@ _STATE_MODELS = (
     "unit_totals",
     "experiment_units",
     "experiment_unit_windows",
+    "experiment_exposures_daily",
     "delivery_observations",
     "experiment_histograms",
     "switchback_window_days",

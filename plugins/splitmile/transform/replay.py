@@ -56,11 +56,13 @@ class Replay:
         built_to: Last business date that the state covers afterwards.
         replay_from: First business date whose rows changed, or that the state had not reached; the day after `built_to` without one.
         refreeze_from: First business date from which on what depends on experiments is made again.
-        running_from: First business date of the experiments that have not ended before; no delivery before it has a part in them.
+        running_from: First business date of the experiments that have not ended before; no unit of theirs was exposed before it, and no
+            delivery before it has a part in them.
         changed_dates: Business dates whose unit-days are made again.
         totals_dates: Dates whose running sums are made.
         totals_base: The date that they are built upon; `1970-01-01` for none.
         totals_kept: Dates whose running sums are kept afterwards.
+        gone_experiments: Those that were built and are in the registry no longer.
     """
 
     first_date: date
@@ -73,6 +75,7 @@ class Replay:
     totals_dates: tuple[date, ...]
     totals_base: date
     totals_kept: tuple[date, ...]
+    gone_experiments: tuple[str, ...]
 
     def variables(self, business_day: BusinessDay) -> dict[str, Any]:
         """As dbt's variables."""
@@ -85,10 +88,12 @@ class Replay:
             "running_from": self.running_from.isoformat(),
             "replay_start": _instant(business_day.starts_at(self.replay_from)),
             "refreeze_start": _instant(business_day.starts_at(self.refreeze_from)),
+            "running_start": _instant(business_day.starts_at(self.running_from)),
             "built_end": _instant(business_day.starts_at(self.built_to + _DAY)),
             "changed_dates": _texts(self.changed_dates),
             "totals_dates": _texts(self.totals_dates),
             "totals_base": self.totals_base.isoformat(),
+            "gone_experiments": list(self.gone_experiments),
         }
 
 
@@ -152,6 +157,7 @@ def plan_replay(settings: Settings, built: Built, first_date: date, last_date: d
         totals_dates=tuple(to_make),
         totals_base=max(below, default=_BEFORE_ALL),
         totals_kept=tuple(sorted(kept)),
+        gone_experiments=tuple(sorted(known.keys() - built.experiments.keys())),
     )
 
 

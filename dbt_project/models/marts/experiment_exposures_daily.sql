@@ -13,12 +13,8 @@ with
 
 units as (
     select * from {{ ref('experiment_units') }}
-    where
-        -- While its activation is to come, a unit is not in the experiment.
-        exposure_date is not null
-        {% if is_incremental() %}
-        and {{ is_since_running_start('assigned_at') }}
-        {% endif %}
+    -- While its activation is to come, a unit is not in the experiment.
+    where exposure_date is not null {% if is_incremental() %} and {{ is_since_running_start('assigned_at') }} {% endif %}
 ),
 
 events as (
@@ -51,10 +47,7 @@ final as (
         cast(sum(exposed_unit) as bigint) as exposed_units,
         cast(sum(contaminated_unit) as bigint) as contaminated_units,
         cast(sum(excluded_unit) as bigint) as excluded_units
-    from events
-    {% if is_incremental() %}
-    where business_date between {{ date_of('refreeze_from') }} and {{ date_of('built_to') }}
-    {% endif %}
+    from events {% if is_incremental() %} where business_date >= {{ date_of('refreeze_from') }} {% endif %}
     group by experiment_id, variant, business_date
 )
 

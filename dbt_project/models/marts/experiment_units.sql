@@ -10,9 +10,7 @@
 }}
 {%- set measures = registered_measures() %}
 {%- set covariates = covariate_windows(registered_metrics()) %}
-{%- set known_contaminated_at -%}
-    case when contaminated_at < cast('{{ var("refreeze_start") }}' as timestamp) then contaminated_at end
-{%- endset %}
+{%- set known_contaminated_at = "case when contaminated_at < cast('" ~ var('refreeze_start') ~ "' as timestamp) then contaminated_at end" %}
 -- The linter loses count of the indentation inside loops of Jinja.
 -- noqa: disable=LT02
 with

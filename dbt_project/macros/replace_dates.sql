@@ -23,7 +23,7 @@
 {% macro get_incremental_replace_units_sql(arguments) -%}
     delete from {{ arguments.target_relation }}
     where
-        assigned_at >= cast('{{ var("refreeze_start") }}' as timestamp)
+        assigned_at >= {{ instant_of("refreeze_start") }}
         {{- or_is_of_gone_experiment() }};
 
     delete from {{ arguments.target_relation }}

@@ -7,7 +7,7 @@
         {%- set condition.sql = condition.sql | replace("__" ~ name ~ "__", date_of(name)) -%}
     {%- endfor -%}
     {%- for name in ("replay_start", "refreeze_start", "running_start", "built_end") -%}
-        {%- set condition.sql = condition.sql | replace("__" ~ name ~ "__", "cast('" ~ var(name) ~ "' as timestamp)") -%}
+        {%- set condition.sql = condition.sql | replace("__" ~ name ~ "__", instant_of(name)) -%}
     {%- endfor -%}
     {{ return("(select * from " ~ relation ~ " where " ~ condition.sql ~ ") dbt_subquery") }}
 {%- endmacro %}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, example, given
@@ -53,7 +52,7 @@ class World:
     def emptied(self) -> Iterator[None]:
         """Inside, the file is kept open: otherwise each session would end with a checkpoint."""
         shutil.copyfile(self.empty, self.settings.warehouse_file)
-        with closing(duckdb.connect(str(self.settings.warehouse_file), config={"storage_compatibility_version": "latest"})):
+        with open_warehouse(self.settings):
             yield
 
     def load(self, partition: Partition) -> None:

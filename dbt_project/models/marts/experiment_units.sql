@@ -10,7 +10,7 @@
 }}
 {%- set measures = registered_measures() %}
 {%- set covariates = covariate_windows(registered_metrics()) %}
-{%- set known_contaminated_at = "case when contaminated_at < cast('" ~ var('refreeze_start') ~ "' as timestamp) then contaminated_at end" %}
+{%- set known_contaminated_at = "case when contaminated_at < " ~ instant_of('refreeze_start') ~ " then contaminated_at end" %}
 -- The linter loses count of the indentation inside loops of Jinja.
 -- noqa: disable=LT02
 with
@@ -429,7 +429,7 @@ maybe_changed as (
         on units.experiment_id = experiments.experiment_id
     where
         {{ is_between_instants('units.assigned_at', 'running_start', 'refreeze_start') }}
-        and units.contaminated_at >= cast('{{ var("refreeze_start") }}' as timestamp)
+        and units.contaminated_at >= {{ instant_of('refreeze_start') }}
 ),
 
 -- Units that keep all but the instant of their contamination.

@@ -20,7 +20,11 @@
 {%- endmacro %}
 
 {#- Whether a unit was assigned since the first of the experiments under way began. Engines skip the blocks of earlier ones by it: they
-    cannot tell by the experiment itself, since those of a block's units are many. -#}
+    cannot tell by the experiment itself, since those of a block's units are many. Where none has ended, no unit is asked. -#}
 {% macro is_since_running_start(assigned_at) -%}
-    {{ assigned_at }} >= {{ instant_of("running_start") }}
+    {%- if var("has_ended_units") -%}
+        {{ assigned_at }} >= {{ instant_of("running_start") }}
+    {%- else -%}
+        true
+    {%- endif -%}
 {%- endmacro %}

@@ -28,7 +28,7 @@ def test_a_usual_day_makes_itself_alone() -> None:
     replay = plan_replay(Settings(), BUILT, TODAY, TODAY, is_full_refresh=False)
     assert (replay.built_to, replay.replay_from, replay.refreeze_from, replay.changed_dates) == (TODAY, TODAY, TODAY, (TODAY,))
     assert (replay.totals_dates, replay.totals_base) == ((TODAY,), YESTERDAY)
-    assert replay.running_from == RUNNING.start_date
+    assert (replay.running_from, replay.has_ended_units) == (RUNNING.start_date, True)
     assert set(replay.totals_kept) == {ENDED.end_date} | {TODAY - timedelta(days=back) for back in range(8)}
 
 
@@ -59,4 +59,4 @@ def test_a_full_refresh_makes_everything() -> None:
     replay = plan_replay(Settings(), BUILT, TODAY, TODAY, is_full_refresh=True)
     assert (replay.replay_from, replay.totals_base) == (date(1970, 1, 1), date(1970, 1, 1))
     assert replay.totals_dates == replay.totals_kept
-    assert replay.running_from == ENDED.start_date
+    assert (replay.running_from, replay.has_ended_units) == (ENDED.start_date, False)

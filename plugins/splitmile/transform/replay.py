@@ -58,6 +58,7 @@ class Replay:
         refreeze_from: First business date from which on what depends on experiments is made again.
         running_from: First business date of the experiments that have not ended before; no unit of theirs was exposed before it, and no
             delivery before it has a part in them.
+        has_ended_units: Whether experiments that have ended began before that, so that there are units to leave alone.
         changed_dates: Business dates whose unit-days are made again.
         totals_dates: Dates whose running sums are made.
         totals_base: The date that they are built upon; `1970-01-01` for none.
@@ -71,6 +72,7 @@ class Replay:
     replay_from: date
     refreeze_from: date
     running_from: date
+    has_ended_units: bool
     changed_dates: tuple[date, ...]
     totals_dates: tuple[date, ...]
     totals_base: date
@@ -86,6 +88,7 @@ class Replay:
             "replay_from": self.replay_from.isoformat(),
             "refreeze_from": self.refreeze_from.isoformat(),
             "running_from": self.running_from.isoformat(),
+            "has_ended_units": self.has_ended_units,
             "replay_start": _instant(business_day.starts_at(self.replay_from)),
             "refreeze_start": _instant(business_day.starts_at(self.refreeze_from)),
             "running_start": _instant(business_day.starts_at(self.running_from)),
@@ -146,13 +149,15 @@ def plan_replay(settings: Settings, built: Built, first_date: date, last_date: d
     below = [day for day in there if to_make and day < to_make[0]]
     refreeze_from = min([replay_from, *redefined])
     running = [each.start_date for each in built.experiments.values() if each.end_date >= min(refreeze_from, first_date)]
+    running_from = min(running, default=built_to)
     return Replay(
         first_date=first_date,
         last_date=last_date,
         built_to=built_to,
         replay_from=replay_from,
         refreeze_from=refreeze_from,
-        running_from=min(running, default=built_to),
+        running_from=running_from,
+        has_ended_units=any(each.start_date < running_from for each in built.experiments.values()),
         changed_dates=tuple(changed),
         totals_dates=tuple(to_make),
         totals_base=max(below, default=_BEFORE_ALL),

@@ -63,6 +63,12 @@ class DuckDBWarehouse:
             statement = f"insert into {table} ({', '.join(columns)}) values\n{', '.join([marks] * len(batch))}"
             self._run(statement, [row[column] for row in batch for column in columns])
 
+    def commented(self, comment: str) -> set[tuple[str, str]]:
+        """See `Warehouse.commented`: by DuckDB's own functions, since its pg_class looks into every view."""
+        tables = "select schema_name, table_name, comment from duckdb_tables()"
+        views = "select schema_name, view_name, comment from duckdb_views()"
+        return set(self._run(f"select schema_name, table_name from ({tables} union all {views}) where comment = ?", [comment]).fetchall())
+
     @contextmanager
     def transaction(self, locked: Sequence[str] = ()) -> Iterator[None]:  # noqa: ARG002 (one writer needs no locks)
         """See `Warehouse.transaction`."""

@@ -87,6 +87,9 @@ class Warehouse(Protocol):
     def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, all with the same keys, into a table."""
 
+    def commented(self, comment: str) -> set[tuple[str, str]]:
+        """The tables and views with this very comment, as (schema, name)."""
+
     def transaction(self, locked: Sequence[str] = ()) -> AbstractContextManager[None]:
         """All statements inside take effect together, or none does.
 

@@ -78,6 +78,17 @@ class RedshiftWarehouse:
             statement = f"insert into {table} ({', '.join(columns)}) values {', '.join([marks] * len(batch))}"
             self._run(statement, [value for row in batch for value in row])
 
+    def commented(self, comment: str) -> set[tuple[str, str]]:
+        """See `Warehouse.commented`."""
+        rows = self.fetch(
+            "select pg_namespace.nspname as schema_name, pg_class.relname as relation_name from pg_class "
+            "inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid "
+            "inner join pg_description on pg_class.oid = pg_description.objoid and pg_description.objsubid = 0 "
+            "where pg_description.description = ?",
+            [comment],
+        )
+        return {(row["schema_name"], row["relation_name"]) for row in rows}
+
     @contextmanager
     def transaction(self, locked: Sequence[str] = ()) -> Iterator[None]:
         """See `Warehouse.transaction`."""

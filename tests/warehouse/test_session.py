@@ -52,6 +52,21 @@ def test_all_of_a_transaction_or_nothing(warehouse: Warehouse) -> None:
     assert len(warehouse.fetch("select * from ops.feed_warnings")) == 1
 
 
+def test_tables_and_views_are_found_by_their_comment(warehouse: Warehouse) -> None:
+    warehouse.execute("comment on table ops.feed_warnings is 'here'")
+    warehouse.execute("comment on column ops.feed_warnings.message is 'here'")
+    warehouse.execute("create view ops.some_warnings as select message from ops.feed_warnings")
+    warehouse.execute("comment on view ops.some_warnings is 'here'")
+    warehouse.execute("comment on table ops.load_ledger is 'here, too'")
+    try:
+        assert warehouse.commented("here") == {("ops", "feed_warnings"), ("ops", "some_warnings")}
+    finally:
+        warehouse.execute("drop view ops.some_warnings")
+        warehouse.execute("comment on table ops.feed_warnings is null")
+        warehouse.execute("comment on column ops.feed_warnings.message is null")
+        warehouse.execute("comment on table ops.load_ledger is null")
+
+
 def test_what_is_refused_is_told_with_the_statement(warehouse: Warehouse) -> None:
     with pytest.raises(WarehouseError, match=r"^select nothing from nowhere …: .*nowhere"):
         warehouse.fetch("\n  select nothing from nowhere\n  where true")

@@ -50,3 +50,16 @@ arms as (
         on experiment_metrics.metric = quantile_metrics.metric
 ),
 {%- endmacro %}
+
+{#- The product of two numbers of observations, to be added up. DuckDB adds in 128 bits, Redshift in as many as it is given. -#}
+{% macro product_of_counts(left, right) -%}
+    {{ return(adapter.dispatch("product_of_counts", "splitmile")(left, right)) }}
+{%- endmacro %}
+
+{% macro default__product_of_counts(left, right) -%}
+    cast({{ left }} * {{ right }} as decimal(38, 0))
+{%- endmacro %}
+
+{% macro duckdb__product_of_counts(left, right) -%}
+    {{ left }} * {{ right }}
+{%- endmacro %}

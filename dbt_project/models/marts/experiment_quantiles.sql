@@ -99,9 +99,9 @@ totals as (
         count(*) as unit_count,
         sum(units.observations) as sum_observations,
         sum(units.near_observations) as sum_near,
-        sum(cast(units.observations * units.observations as decimal(38, 0))) as sum_observations_squared,
-        sum(cast(units.near_observations * units.near_observations as decimal(38, 0))) as sum_near_squared,
-        sum(cast(units.near_observations * units.observations as decimal(38, 0))) as sum_near_observations
+        sum({{ product_of_counts('units.observations', 'units.observations') }}) as sum_observations_squared,
+        sum({{ product_of_counts('units.near_observations', 'units.near_observations') }}) as sum_near_squared,
+        sum({{ product_of_counts('units.near_observations', 'units.observations') }}) as sum_near_observations
     from units
     inner join arms
         on units.arm = arms.arm
@@ -227,8 +227,6 @@ far_totals as (
     group by metric
 ),
 
--- The numbers are what DuckDB does not look behind: it finds these rows first, then joins them to all units, instead of asking of
--- every row whether it may belong to one.
 {{ stage }}_rows as (
     select
         observations.metric,
@@ -238,8 +236,7 @@ far_totals as (
         observations.zone_id,
         observations.business_date,
         observations.ordered_at,
-        observations.value,
-        row_number() over () as observation_row
+        observations.value
     from {{ delivery_observations }} as observations
     inner join {{ stage }}_bounds as bounds
         on
@@ -287,14 +284,14 @@ far_totals as (
         min(units.observations) as observations,
         min(units.near_observations) as near_observations,
         sum(units.direction) as step
-    from {{ stage }}_rows as observations
-    inner join {{ stage }}_units as units
+    from {{ stage }}_units as units
+    inner join {{ stage }}_rows as observations
         on
-            observations.{{ unit_column }} = units.unit_id
-            and observations.ordered_at >= units.first_exposed_at
-            and observations.business_date <= units.as_of_date
-            and observations.value > units.above_value
-            and observations.value <= units.up_to_value
+            units.unit_id = observations.{{ unit_column }}
+            and units.first_exposed_at <= observations.ordered_at
+            and units.as_of_date >= observations.business_date
+            and units.above_value < observations.value
+            and units.up_to_value >= observations.value
     where
         units.unit_type = '{{ unit_type }}'
         and units.metric = '{{ metric.name }}'
@@ -320,8 +317,8 @@ steps as (
         as_of_date,
         sum(step) as sum_step,
         -- (near + step)² less near².
-        sum(cast(step * (2 * near_observations + step) as decimal(38, 0))) as sum_squared,
-        sum(cast(step * observations as decimal(38, 0))) as sum_observations
+        sum({{ product_of_counts('step', '(2 * near_observations + step)') }}) as sum_squared,
+        sum({{ product_of_counts('step', 'observations') }}) as sum_observations
     from (
         select * from near_steps
         union all

@@ -15,7 +15,7 @@
         {%- endif %}
         {%- if replaces.forgets_experiments %}{{ or_is_of_gone_experiment() }}{% endif %};
 
-    {{ get_insert_into_sql(arguments.target_relation, arguments.temp_relation, arguments.dest_columns) }}
+    {{ get_insert_into_sql(arguments.target_relation, made_rows(arguments.temp_relation), arguments.dest_columns) }}
 {%- endmacro %}
 
 {#- The same for experiment_units: all units assigned since `refreeze_start` give way, and those of the rows that were made. Experiments

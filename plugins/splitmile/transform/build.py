@@ -189,11 +189,11 @@ def _definition(manifest: Manifest, settings: Settings, built: Built) -> str:
 
 
 def _is_defined(warehouse: Warehouse, manifest: Manifest, definition: str) -> bool:
-    """Whether all models but the incremental ones are there by this definition, as their comments tell (macro `tell_definition`).
+    """Whether all models are there by this definition, as their comments tell (macro `tell_definition`).
 
-    Made again, each would take half a dozen statements, and wait for whoever reads it.
+    Views made again would take half a dozen statements each, and wait for whoever reads them.
     """
-    wanted = {(model.schema, model.alias) for model in _models(manifest) if model.config.materialized != "incremental"}
+    wanted = {(model.schema, model.alias) for model in _models(manifest)}
     return wanted <= warehouse.commented(f"Definition {definition}")
 
 

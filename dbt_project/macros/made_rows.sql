@@ -30,4 +30,6 @@
 
 {% macro default__made_rows(temp_relation) -%}{{ return(temp_relation) }}{%- endmacro %}
 
-{% macro duckdb__made_rows(temp_relation) -%}{{ return("(\n" ~ model.compiled_code ~ "\n) as made") }}{%- endmacro %}
+{% macro duckdb__made_rows(temp_relation) -%}
+    {{ return("(\n" ~ model.compiled_code ~ "\n) as made" if var("is_defined") else temp_relation) }}
+{%- endmacro %}

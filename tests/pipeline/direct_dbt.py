@@ -47,7 +47,8 @@ class DirectDbt:
         """`dbt build` of every model; nothing is said of each."""
         assert arguments[0] == "build"
         self._config.cli_vars.clear()
-        self._config.cli_vars.update(variables)
+        # The rows of a model come from a table here, as dbt has it, and never from its query.
+        self._config.cli_vars.update(variables, is_defined=False)
         with open_warehouse(settings) as warehouse:
             for schema in _SCHEMAS:
                 warehouse.execute(f"create schema if not exists {schema}")

@@ -84,10 +84,9 @@ def _build(settings: Settings, first_date: date, last_date: date, access: Redshi
     with open_warehouse(settings, access, "build_marts") as warehouse:
         built = read_built(warehouse)
         known = warehouse.fetch("select fingerprint from ops.transform_runs order by ran_at desc limit 1")
-        definition = _definition(manifest, settings, built)
-        is_defined = _is_defined(warehouse, manifest, definition)
-    fingerprint = _fingerprint(manifest, settings, built)
-    is_full_refresh = bool(known) and known[0]["fingerprint"] != fingerprint
+        fingerprint, definition = _fingerprint(manifest, settings, built), _definition(manifest, settings, built)
+        is_full_refresh = bool(known) and known[0]["fingerprint"] != fingerprint
+        is_defined = not is_full_refresh and _is_defined(warehouse, manifest, definition)
     replay = plan_replay(settings, built, first_date, last_date, is_full_refresh=is_full_refresh)
     variables = {
         **dbt.project_vars(settings),

@@ -47,8 +47,8 @@ class DirectDbt:
         """`dbt build` of every model; nothing is said of each."""
         assert arguments[0] == "build"
         self._config.cli_vars.clear()
-        # The rows of a model come from a table here, as dbt has it, and never from its query.
-        self._config.cli_vars.update(variables, is_defined=False)
+        # As on every day on which no definition has changed: a model's own query writes its rows.
+        self._config.cli_vars.update(variables, is_defined=True)
         with open_warehouse(settings) as warehouse:
             for schema in _SCHEMAS:
                 warehouse.execute(f"create schema if not exists {schema}")
@@ -76,8 +76,10 @@ class DirectDbt:
             warehouse.execute(f"create or replace {kind} {node.schema}.{node.name} as {sql}")
             return
         made = f"{node.name}__made"
-        warehouse.execute(f"create or replace temporary table {made} as {sql}")
-        columns = [SimpleNamespace(name=row["column_name"]) for row in warehouse.fetch(f"describe {made}")]
+        if node.config.incremental_strategy == "replace_units":
+            warehouse.execute(f"create or replace temporary table {made} as {sql}")
+        context["model"]["compiled_code"] = sql
+        columns = [SimpleNamespace(name=row["column_name"]) for row in warehouse.fetch(f"describe {node.schema}.{node.name}")]
         strategy = context[f"get_incremental_{node.config.incremental_strategy}_sql"]
         replacement = {"target_relation": context["this"], "temp_relation": made, "dest_columns": columns}
         warehouse.execute(strategy({**replacement, "unique_key": None, "incremental_predicates": None}))

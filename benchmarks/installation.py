@@ -156,8 +156,8 @@ class Installation:
     @staticmethod
     def _put(warehouse: Warehouse, table: str, columns: str, file: Path, partition_date: date) -> None:
         warehouse.execute(
-            f"insert into {table} ({columns}, partition_date, object_key, etag, line_number, load_id) "
-            f"select {columns}, cast(? as date), 'history', 'history', file_row_number + 1, 'history' "
+            f"insert into {table} ({columns}, partition_date, object_number, line_number) "
+            f"select {columns}, cast(? as date), 1, file_row_number + 1 "
             "from read_parquet(?, file_row_number = true, hive_partitioning = false)",
             [partition_date, str(file)],
         )

@@ -71,9 +71,9 @@ def _open_stage(settings: Settings, store: ObjectStore) -> Iterator[RedshiftStag
 
 
 def _add_objects(stage: RedshiftStage, settings: Settings, store: ObjectStore) -> None:
-    for stored in ingest.list_partition(store, settings, "deliveries", FIRST_DATE).objects:
+    for number, stored in ingest.list_partition(store, settings, "deliveries", FIRST_DATE).numbered_objects:
         with tempfile.TemporaryDirectory(dir=settings.state) as folder:
-            file, _ = fetch_file(store, stored, Path(folder))
+            file, _ = fetch_file(store, stored, number, Path(folder))
             stage.file_columns(file)
             stage.add(file)
 

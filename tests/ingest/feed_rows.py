@@ -105,7 +105,7 @@ def put(store: ObjectStore, settings: Settings, feed: FeedName, name: str, body:
 def loaded(warehouse: Warehouse, feed: FeedName = "deliveries") -> list[Row]:
     """The contract's columns of a raw table, in the order of their ids."""
     names = ", ".join(column.name for column in FEEDS[feed].columns)
-    return warehouse.fetch(f"select {names} from landing.{feed} order by partition_date, object_key, line_number")
+    return warehouse.fetch(f"select {names} from landing.{feed} order by partition_date, object_number, line_number")
 
 
 def everything(warehouse: Warehouse) -> dict[str, list[Row]]:

@@ -88,7 +88,7 @@ def test_copy_takes_fewer_rows_than_it_was_given(
 
     def forgetful(self: RedshiftStage, file: IncomingFile) -> StagedFile:
         staged = add(self, file)
-        self._expected[file.object_key] += 1
+        self._expected[file.object_number] += 1
         return staged
 
     with monkeypatch.context() as patch:

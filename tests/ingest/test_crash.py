@@ -94,6 +94,7 @@ def test_a_crash_while_dates_are_marked_emits_them_again(store: ObjectStore, war
                 "load_id": "l",
                 "feed": feed,
                 "partition_date": DAY,
+                "object_number": 1,
                 "object_key": feed,
                 "etag": "e",
                 "size_bytes": 1,

@@ -122,13 +122,17 @@ def test_each_row_knows_where_it_came_from(store: ObjectStore, warehouse: Wareho
     put(store, settings, "deliveries", "a.csv", as_csv([delivery(1), delivery(2)]).replace(b"\nd2", b"\n\n\r\nd2"))
     partition = put(store, settings, "deliveries", "b.parquet", as_parquet([delivery(3)]))
     report = load_partition(store, warehouse, settings, partition)
-    rows = warehouse.fetch("select delivery_id, object_key, line_number, load_id, partition_date from landing.deliveries order by 1")
+    rows = warehouse.fetch(
+        "select delivery_id, object_key, line_number, etag, load_id from landing.deliveries "
+        "inner join ops.load_ledger using (partition_date, object_number) where feed = 'deliveries' order by 1"
+    )
     assert [(row["delivery_id"], row["object_key"].rsplit("/")[-1], row["line_number"]) for row in rows] == [
         ("d1", "a.csv", 2),
         ("d2", "a.csv", 5),
         ("d3", "b.parquet", 1),
     ]
-    assert {(row["load_id"], row["partition_date"]) for row in rows} == {(report.load_id, DAY)}
+    listed = {stored.key: stored.etag for stored in store.list_objects("")}
+    assert [(row["etag"], row["load_id"]) for row in rows] == [(listed[row["object_key"]], report.load_id) for row in rows]
     ledger = warehouse.fetch("select object_key, row_count, rejected_count from ops.load_ledger order by 1")
     assert [(row["row_count"], row["rejected_count"]) for row in ledger] == [(2, 0), (1, 0)]
 

@@ -14,12 +14,12 @@ from splitmile.warehouse import Warehouse
 NEXT, BEFORE = DAY + timedelta(days=1), DAY - timedelta(days=1)
 
 OUTDATED = """
-    select delivery_id as event_id, ordered_at as event_at, partition_date, object_key, line_number from (
-        select *, row_number() over (partition by delivery_id order by partition_date desc, object_key desc, line_number desc) as recency
+    select delivery_id as event_id, ordered_at as event_at, partition_date, object_number, line_number from (
+        select *, row_number() over (partition by delivery_id order by partition_date desc, object_number desc, line_number desc) as recency
         from landing.deliveries
     ) as numbered where recency > 1 order by 1, 3, 4, 5"""
 LISTED = """
-    select event_id, event_at, partition_date, object_key, line_number from ops.superseded_rows
+    select event_id, event_at, partition_date, object_number, line_number from ops.superseded_rows
     where feed = 'deliveries' order by 1, 3, 4, 5"""
 
 

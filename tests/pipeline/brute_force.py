@@ -47,9 +47,9 @@ class Unit:
 def read_objects(store: ObjectStore) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Deliveries and exposures of the objects on S3 as `_latest` has them, without the rows that break the contract."""
     frames: dict[str, list[pd.DataFrame]] = {"deliveries": [], "exposures": []}
-    for key in [stored.key for stored in store.list_objects("feeds/")]:
+    for number, key in enumerate(sorted(stored.key for stored in store.list_objects("feeds/"))):
         _, feed, partition, _ = key.split("/")
-        place = {"partition_date": date.fromisoformat(partition.removeprefix("date=")), "object_key": key}
+        place = {"partition_date": date.fromisoformat(partition.removeprefix("date=")), "object_number": number}
         rows = _read_object(store, key)
         for column in rows.columns[rows.columns.str.endswith("_at")]:
             # To the second, as all of a city's instants are.
@@ -85,7 +85,7 @@ def read_events(settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _latest(rows: pd.DataFrame, key: str, instant: str) -> pd.DataFrame:
     """The latest version of each event, with its local business date."""
-    latest = rows.sort_values(["partition_date", "object_key", "line_number"]).drop_duplicates(key, keep="last")
+    latest = rows.sort_values(["partition_date", "object_number", "line_number"]).drop_duplicates(key, keep="last")
     local = latest[instant].dt.tz_localize("UTC").dt.tz_convert("Asia/Seoul").dt.tz_localize(None)
     return latest.assign(business_date=(local - pd.Timedelta(hours=5)).dt.date)
 

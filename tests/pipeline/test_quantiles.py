@@ -35,15 +35,15 @@ def test_histograms_and_quantiles_are_those_of_the_raw_rows(settings: Settings, 
     late = [row for row in deliveries if row["delivery_id"].startswith(f"d-{DATES[1]}") and row["delivery_id"].endswith("0")]
     with open_warehouse(own) as warehouse:
         transform.sync_registry(warehouse, registry, "test")
-        _load(warehouse, "deliveries", [row for row in deliveries if row not in late], "first")
-        _load(warehouse, "exposures", exposures, "exposed")
+        _load(warehouse, "deliveries", [row for row in deliveries if row not in late], 1)
+        _load(warehouse, "exposures", exposures, 1)
     direct = DirectDbt(own)
     with direct.installed():
         transform.build_marts(own, DATES[1], first_date=DATES[0])
         transform.build_marts(own, DATES[-1])
     assert_exact(own, plan, DATES[-1:])
     with open_warehouse(own) as warehouse:
-        _load(warehouse, "deliveries", late, "late")
+        _load(warehouse, "deliveries", late, 2)
     with direct.installed():
         transform.build_marts(own, DATES[-1], first_date=DATES[0])
     found = assert_exact(own, plan, DATES)
@@ -101,14 +101,13 @@ def _exposure(unit: int, day: date, variant: int) -> dict[str, Any]:
     }
 
 
-def _load(warehouse: Warehouse, feed: str, rows: list[dict[str, Any]], load_id: str) -> None:
-    stamp = {"object_key": load_id, "etag": "e", "load_id": load_id}
-    warehouse.append(f"landing.{feed}", [row | stamp | {"line_number": number} for number, row in enumerate(rows)])
+def _load(warehouse: Warehouse, feed: str, rows: list[dict[str, Any]], object_number: int) -> None:
+    warehouse.append(f"landing.{feed}", [row | {"object_number": object_number, "line_number": number} for number, row in enumerate(rows)])
     changed_at = datetime.combine(DATES[-1], datetime.min.time())
     warehouse.append(
         "ops.changed_dates",
         [
-            {"feed": feed, "business_date": day, "load_id": load_id, "changed_at": changed_at}
+            {"feed": feed, "business_date": day, "load_id": f"{feed}-{object_number}", "changed_at": changed_at}
             for day in sorted({row["partition_date"] for row in rows})
         ],
     )

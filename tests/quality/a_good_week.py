@@ -97,7 +97,7 @@ def _exposure(settings: Settings, day: date, i: int, experiment_id: str) -> Row:
 
 
 def _provenance(day: date, i: int) -> Row:
-    return {"partition_date": day, "object_key": f"feeds/{day}", "etag": "etag", "line_number": i + 1, "load_id": "load"}
+    return {"partition_date": day, "object_number": 1, "line_number": i + 1}
 
 
 def _literal(value: object) -> str:

@@ -171,10 +171,10 @@ def test_rare_broken_rows_are_tolerated_where_the_limit_says_so(look: Look) -> N
 
 # What the loader notes of rows that came again.
 NOTED = """
-    insert into ops.superseded_rows (feed, event_id, event_at, partition_date, object_key, line_number)
-    select 'deliveries', delivery_id, ordered_at, partition_date, object_key, line_number from (
+    insert into ops.superseded_rows (feed, event_id, event_at, partition_date, object_number, line_number)
+    select 'deliveries', delivery_id, ordered_at, partition_date, object_number, line_number from (
         select *, row_number() over (
-            partition by delivery_id order by partition_date desc, object_key desc, line_number desc
+            partition by delivery_id order by partition_date desc, object_number desc, line_number desc
         ) as recency from landing.deliveries
     ) as versions where recency > 1"""
 

@@ -166,8 +166,8 @@ def test_a_failed_data_test_stops_the_build_and_leaves_the_changes_pending(setti
     broken = _broken(settings, tmp_path, "models/marts/unit_days.sql", "select * from final", twice)
     with open_warehouse(broken) as warehouse:
         warehouse.execute(
-            "insert into landing.deliveries (delivery_id, courier_id, store_id, ordered_at, status, partition_date, object_key, etag, "
-            "line_number, load_id) values ('d', 'c', 's', '2026-03-02 03:00:00', 'delivered', '2026-03-02', 'k', 'e', 1, 'l')"
+            "insert into landing.deliveries (delivery_id, courier_id, store_id, ordered_at, status, partition_date, object_number, "
+            "line_number) values ('d', 'c', 's', '2026-03-02 03:00:00', 'delivered', '2026-03-02', 1, 1)"
         )
         warehouse.execute("insert into ops.changed_dates values ('deliveries', '2026-03-02', 'l', '2026-03-03', null)")
     with pytest.raises(TransformFailed, match="unique_grain_unit_days"):
@@ -185,7 +185,7 @@ def test_a_model_that_fails_leaves_the_rows_that_it_would_replace(settings: Sett
     day = date(2026, 3, 2)
     noon = datetime.combine(day, time(12))
     row = {"courier_id": "c", "store_id": "s", "ordered_at": noon, "delivered_at": noon, "status": "delivered", "fee_krw": 5 * 10**18}
-    row |= {"partition_date": day, "object_key": "k", "etag": "e", "load_id": "l"}
+    row |= {"partition_date": day, "object_number": 1}
     change = {"feed": "deliveries", "business_date": day, "load_id": "l", "changed_at": noon}
     for number in (1, 2):
         with open_warehouse(settings, access) as warehouse:

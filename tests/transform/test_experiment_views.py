@@ -82,7 +82,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def place(settings: Settings, access: RedshiftAccess | None) -> Place:
-    origin = {"partition_date": FIRST, "object_key": "k", "etag": "e", "load_id": "l"}
+    origin = {"partition_date": FIRST, "object_number": 1}
     with open_warehouse(settings, access) as warehouse:
         _register(warehouse, "short", FIRST, ("orders", "cancellation_rate"))
         _register(warehouse, "long", MUCH_LATER, ("orders",))

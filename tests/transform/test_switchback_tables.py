@@ -19,7 +19,7 @@ from splitmile.warehouse import Row, Warehouse, open_warehouse
 
 END = date(2026, 3, 3)
 FIRST_WINDOW = DESIGN.start.replace(tzinfo=None)
-PROVENANCE = {"partition_date": START, "object_key": "k", "etag": "e", "line_number": 1, "load_id": "l"}
+PROVENANCE = {"partition_date": START, "object_number": 1, "line_number": 1}
 VARIANTS = ("off", "on")
 
 

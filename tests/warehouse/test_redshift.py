@@ -54,7 +54,7 @@ def test_the_tables_are_spread_and_sorted_as_planned(settings: Settings, access:
         warehouse.append("ops.feed_warnings", [warning])
         warehouse.execute(
             "insert into landing.exposures (exposure_id, experiment_id, variant, unit_type, unit_id, exposed_at, partition_date, "
-            "object_key, etag, line_number, load_id) select 'x', 'e', 'v', 'courier', 'c', getdate(), partition_date, 'k', 't', 1, load_id "
+            "object_number, line_number) select 'x', 'e', 'v', 'courier', 'c', getdate(), partition_date, 1, 1 "
             "from ops.feed_warnings"
         )
         rows = warehouse.fetch('select "schema", "table", diststyle, sortkey1 from svv_table_info')

@@ -18,7 +18,7 @@ latest_versions as (
             source.exposure_id = superseded_rows.event_id
             and source.exposed_at = superseded_rows.event_at
             and source.partition_date = superseded_rows.partition_date
-            and source.object_key = superseded_rows.object_key
+            and source.object_number = superseded_rows.object_number
             and source.line_number = superseded_rows.line_number
     where superseded_rows.event_id is null
 ),

@@ -24,7 +24,7 @@ _LONGEST_LINE = 8 << 20
 _CONTROL_CHARACTERS = ("\0", "\x01", "\x02", "\x03", "\r")
 
 
-def fetch_file(store: ObjectStore, stored: StoredObject, folder: Path) -> tuple[IncomingFile, bool]:
+def fetch_file(store: ObjectStore, stored: StoredObject, number: int, folder: Path) -> tuple[IncomingFile, bool]:
     """Copy an object to a folder, ready to be staged.
 
     Returns:
@@ -47,7 +47,7 @@ def fetch_file(store: ObjectStore, stored: StoredObject, folder: Path) -> tuple[
     arrived = folder / "object"
     store.download(stored.key, arrived, stored.etag)
     if layout == "parquet":
-        return IncomingFile(arrived, layout, stored.key, stored.etag), True
+        return IncomingFile(arrived, layout, stored.key, number), True
     text = folder / "text"
     try:
         with _OPENERS[(named[2] or "").lower()](arrived) as source, text.open("w", encoding="utf-8", newline="") as target:
@@ -55,7 +55,7 @@ def fetch_file(store: ObjectStore, stored: StoredObject, folder: Path) -> tuple[
     except (OSError, EOFError, ValueError) as error:
         raise ObjectUnreadable(f"{url} cannot be read as text: {error}. It is damaged or half written; write it again.") from error
     header = _header(text) if layout == "csv" else ()
-    return IncomingFile(text, layout, stored.key, stored.etag, header, line_count), is_ended
+    return IncomingFile(text, layout, stored.key, number, header, line_count), is_ended
 
 
 def _rewrite(source: IO[bytes], target: io.TextIOWrapper) -> tuple[int, bool]:

@@ -94,11 +94,11 @@ def load_partition(store: ObjectStore, warehouse: Warehouse, settings: Settings,
     load_id = _load_id(present)
     with warehouse.stage(feed.columns, load_id) as stage:
         counts: dict[str, StagedFile] = {}
-        for stored in present.objects:
+        for number, stored in present.numbered_objects:
             with tempfile.TemporaryDirectory(prefix="incoming-", dir=settings.state) as folder:
-                counts[stored.key], noticed = _stage(store, stage, feed, stored, Path(folder))
+                counts[stored.key], noticed = _stage(store, stage, feed, stored, number, Path(folder))
             warnings += noticed
-        _refuse_too_many_rejected(stage, settings, where, counts)
+        _refuse_too_many_rejected(stage, settings, present, where, counts)
         warnings += _weigh_size(warehouse, settings, present, where, counts)
         if present.objects:
             stage.complete()
@@ -106,10 +106,10 @@ def load_partition(store: ObjectStore, warehouse: Warehouse, settings: Settings,
         return _replace(warehouse, stage.table, feed, present, load_id, counts, tuple(warnings), reach)
 
 
-def _stage(store: ObjectStore, stage: Stage, feed: Feed, stored: StoredObject, folder: Path) -> tuple[StagedFile, list[str]]:
+def _stage(store: ObjectStore, stage: Stage, feed: Feed, stored: StoredObject, number: int, folder: Path) -> tuple[StagedFile, list[str]]:
     """Put one object's rows beside those already staged; returns what it held, and what was let pass."""
     url = store.url(stored.key)
-    file, is_ended = fetch_file(store, stored, folder)
+    file, is_ended = fetch_file(store, stored, number, folder)
     try:
         warnings = _compare_columns(feed, file, stage.file_columns(file), url)
         staged = stage.add(file)
@@ -148,7 +148,9 @@ def _compare_columns(feed: Feed, file: IncomingFile, found: tuple[str, ...], url
     return [f"{url} has {_listed('unknown column', unknown)}, not loaded"] if unknown else []
 
 
-def _refuse_too_many_rejected(stage: Stage, settings: Settings, where: str, counts: Mapping[str, StagedFile]) -> None:
+def _refuse_too_many_rejected(
+    stage: Stage, settings: Settings, partition: FeedPartition, where: str, counts: Mapping[str, StagedFile]
+) -> None:
     rejected = sum(count.rejected_count for count in counts.values())
     total = sum(count.row_count for count in counts.values())
     if not rejected or rejected <= settings.feeds.max_rejected_share * total:
@@ -157,12 +159,12 @@ def _refuse_too_many_rejected(stage: Stage, settings: Settings, where: str, coun
         f"select split_part(reason, ' (found ', 1) as fault, count(*) as row_count from {stage.rejected} "
         "group by 1 order by 2 desc, 1 limit 10"
     )
-    first = stage.fetch(f"select object_key, line_number, reason from {stage.rejected} order by object_key, line_number limit 1")[0]
+    first = stage.fetch(f"select object_number, line_number, reason from {stage.rejected} order by object_number, line_number limit 1")[0]
     by_reason = "; ".join(f"{row['row_count']} × {row['fault']}" for row in summary)
     raise TooManyRejected(
         f"{where}: {rejected} of {total} rows break the contract, {rejected / total:.2%} where `feeds.max_rejected_share` allows "
         f"{settings.feeds.max_rejected_share:.2%}. By reason: {by_reason}. "
-        f"First: {first['object_key']}:{first['line_number']} {first['reason']}. "
+        f"First: {dict(partition.numbered_objects)[first['object_number']].key}:{first['line_number']} {first['reason']}. "
         "The rows loaded before stay. Deliver the partition again, or raise the share if these rows may be left out."
     )
 
@@ -208,7 +210,7 @@ def _replace(
     with warehouse.transaction(locked=(feed.table, *_LOAD_TABLES, *_HISTORY_TABLES)):
         incoming = staged if partition.objects else None
         with replaced_versions(warehouse, feed, partition.partition_date, incoming, reach) as changed:
-            _replace_rows(warehouse, incoming, feed, partition.partition_date, load_id)
+            _replace_rows(warehouse, incoming, feed, partition.partition_date)
         warehouse.append(
             "ops.changed_dates",
             [{"feed": feed.name, "business_date": day, "load_id": load_id, "changed_at": now, "transformed_at": None} for day in changed],
@@ -217,19 +219,12 @@ def _replace(
         warehouse.append("ops.partition_changes", [{**of_load, **change, "changed_at": now} for change in changes])
         for table in _LOAD_TABLES:
             warehouse.execute(f"delete from {table} where feed = ? and partition_date = ?", of_partition)
-        if incoming:
-            warehouse.execute(
-                "insert into ops.rejected_rows "
-                "(load_id, feed, partition_date, object_key, line_number, reason, row_text, rejected_at) "
-                f"select ?, ?, cast(? as date), object_key, line_number, reason, row_text, cast(? as timestamp) from {incoming} "
-                "where reason is not null",
-                [load_id, *of_partition, now],
-            )
         warehouse.append(
             "ops.load_ledger",
             [
                 {
                     **of_load,
+                    "object_number": number,
                     "object_key": stored.key,
                     "etag": stored.etag,
                     "size_bytes": stored.size_bytes,
@@ -237,9 +232,18 @@ def _replace(
                     "rejected_count": counts[stored.key].rejected_count,
                     "loaded_at": now,
                 }
-                for stored in partition.objects
+                for number, stored in partition.numbered_objects
             ],
         )
+        if incoming:
+            warehouse.execute(
+                f"""
+                insert into ops.rejected_rows (load_id, feed, partition_date, object_key, line_number, reason, row_text, rejected_at)
+                select load_id, feed, partition_date, object_key, line_number, reason, row_text, loaded_at
+                from {incoming} as staged inner join ops.load_ledger as ledger on staged.object_number = ledger.object_number
+                where staged.reason is not null and ledger.feed = ? and ledger.partition_date = ?""",
+                of_partition,
+            )
         warehouse.append("ops.feed_warnings", [{**of_load, "message": message[:2000], "warned_at": now} for message in warnings])
     return LoadReport(
         feed=feed.name,
@@ -253,14 +257,14 @@ def _replace(
     )
 
 
-def _replace_rows(warehouse: Warehouse, staged: str | None, feed: Feed, partition_date: date, load_id: str) -> None:
+def _replace_rows(warehouse: Warehouse, staged: str | None, feed: Feed, partition_date: date) -> None:
     names = ", ".join(column.name for column in feed.columns)
     warehouse.execute(f"delete from {feed.table} where partition_date = ?", [partition_date])
     if staged:
         warehouse.execute(
-            f"insert into {feed.table} ({names}, partition_date, object_key, etag, line_number, load_id) "
-            f"select {names}, cast(? as date), object_key, etag, line_number, ? from {staged} where reason is null",
-            [partition_date, load_id],
+            f"insert into {feed.table} ({names}, partition_date, object_number, line_number) "
+            f"select {names}, cast(? as date), object_number, line_number from {staged} where reason is null",
+            [partition_date],
         )
 
 

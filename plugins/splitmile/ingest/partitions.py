@@ -36,6 +36,11 @@ class FeedPartition:
         return f"{self.feed}/date={self.partition_date}"
 
     @property
+    def numbered_objects(self) -> tuple[tuple[int, StoredObject], ...]:
+        """Each object with its number, from 1, by which its rows name it: of two rows of an event that of the later object counts."""
+        return tuple(enumerate(self.objects, 1))
+
+    @property
     def size_bytes(self) -> int:
         """Of all objects together."""
         return sum(stored.size_bytes for stored in self.objects)

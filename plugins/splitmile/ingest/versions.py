@@ -19,7 +19,7 @@ from splitmile.ingest.contract import Feed
 from splitmile.warehouse import Warehouse
 
 _OTHERS = "other_versions"
-_PLACES = f"select event_id, partition_date, object_key, line_number from {_OTHERS}"
+_PLACES = f"select event_id, partition_date, object_number, line_number from {_OTHERS}"
 
 
 @contextmanager
@@ -38,14 +38,14 @@ def replaced_versions(warehouse: Warehouse, feed: Feed, partition_date: date, st
     """
     warehouse.execute(
         f"create temporary table {_OTHERS} (event_id varchar(128) not null, event_at timestamp not null, partition_date date not null, "
-        "object_key varchar(1024) not null, line_number bigint not null)"
+        "object_number integer not null, line_number bigint not null)"
     )
     _find_others(warehouse, feed, partition_date, staged, reach)
     yield _touched_dates(warehouse, feed, partition_date, staged)
     warehouse.execute("delete from ops.superseded_rows where feed = ? and partition_date = ?", [feed.name, partition_date])
     # Of an id that has moved again and again, versions that are out of reach stay listed.
     warehouse.execute(
-        f"delete from ops.superseded_rows where feed = ? and (event_id, partition_date, object_key, line_number) in ({_PLACES})",
+        f"delete from ops.superseded_rows where feed = ? and (event_id, partition_date, object_number, line_number) in ({_PLACES})",
         [feed.name],
     )
     _supersede(warehouse, feed, partition_date, staged)
@@ -71,8 +71,8 @@ def _find_others(warehouse: Warehouse, feed: Feed, partition_date: date, staged:
     gained = f"select {feed.id_column} from {staged} where reason is null union all" if staged else ""
     warehouse.execute(
         f"""
-        insert into {_OTHERS} (event_id, event_at, partition_date, object_key, line_number)
-        select {feed.id_column}, {feed.instant_column}, partition_date, object_key, line_number
+        insert into {_OTHERS} (event_id, event_at, partition_date, object_number, line_number)
+        select {feed.id_column}, {feed.instant_column}, partition_date, object_number, line_number
         from {feed.table}
         where partition_date <> ? and {feed.instant_column} {is_near} and {feed.id_column} in (
             {gained}
@@ -100,20 +100,21 @@ def _touched_dates(warehouse: Warehouse, feed: Feed, partition_date: date, stage
 def _supersede(warehouse: Warehouse, feed: Feed, partition_date: date, staged: str | None) -> None:
     """List all versions but the latest of the ids that the partition shares with others, or has twice itself."""
     gained = f"""
-        select {feed.id_column} as event_id, {feed.instant_column} as event_at, cast(? as date) as partition_date, object_key, line_number
+        select
+            {feed.id_column} as event_id, {feed.instant_column} as event_at, cast(? as date) as partition_date, object_number, line_number
         from {staged} where reason is null"""
-    others = f"select event_id, event_at, partition_date, object_key, line_number from {_OTHERS}"
+    others = f"select event_id, event_at, partition_date, object_number, line_number from {_OTHERS}"
     warehouse.execute(
         f"""
-        insert into ops.superseded_rows (feed, event_id, event_at, partition_date, object_key, line_number)
+        insert into ops.superseded_rows (feed, event_id, event_at, partition_date, object_number, line_number)
         with versions as ({f"{others} union all {gained}" if staged else others}),
         repeated as (select event_id from versions group by event_id having count(*) > 1),
         numbered as (
-            select event_id, event_at, partition_date, object_key, line_number,
-                row_number() over (partition by event_id order by partition_date desc, object_key desc, line_number desc) as recency
+            select event_id, event_at, partition_date, object_number, line_number,
+                row_number() over (partition by event_id order by partition_date desc, object_number desc, line_number desc) as recency
             from versions
             where event_id in (select event_id from repeated)
         )
-        select cast(? as varchar(32)), event_id, event_at, partition_date, object_key, line_number from numbered where recency > 1""",
+        select cast(? as varchar(32)), event_id, event_at, partition_date, object_number, line_number from numbered where recency > 1""",
         [*([partition_date] if staged else []), feed.name],
     )

@@ -296,7 +296,7 @@ def _latest_versions(feed: str, key: str, instant: str, window: Window) -> str:
             select source.* from landing.{feed} as source
             left join ops.superseded_rows as superseded
                 on superseded.feed = '{feed}' and source.{key} = superseded.event_id and source.{instant} = superseded.event_at
-                and source.partition_date = superseded.partition_date and source.object_key = superseded.object_key
+                and source.partition_date = superseded.partition_date and source.object_number = superseded.object_number
                 and source.line_number = superseded.line_number
             where superseded.event_id is null and {window.between(f"source.{instant}")}
         """

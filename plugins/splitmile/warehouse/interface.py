@@ -18,10 +18,10 @@ class Stage(Protocol):
     """The rows of one partition on their way: typed and judged, and not yet seen by any table.
 
     Attributes:
-        table: After `complete` the temporary table of the session that holds them. It has `object_key`, `etag`, `line_number` (of a text
+        table: After `complete` the temporary table of the session that holds them. It has `object_number`, `line_number` (of a text
             file the line, the header counted; of Parquet the row; both from 1), `reason` (null, or which columns break which rule),
             `row_text` (of rows with a reason) and the typed columns.
-        rejected: At any time a relation for `fetch`: `object_key`, `line_number` and `reason` of the rows that break a rule.
+        rejected: At any time a relation for `fetch`: `object_number`, `line_number` and `reason` of the rows that break a rule.
     """
 
     table: str

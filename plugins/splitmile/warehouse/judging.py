@@ -26,7 +26,7 @@ class JudgingStage:
     """A stage in DuckDB; see `Stage`. For DuckDB itself it is the whole way, for Redshift the first half."""
 
     table = "feed_stage"
-    rejected = f"(select object_key, line_number, reason from {table} where reason is not null) as rejected"
+    rejected = f"(select object_number, line_number, reason from {table} where reason is not null) as rejected"
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, columns: Sequence[ColumnRule]) -> None:
         """Make the temporary table, in place of one that an earlier load of the session left.
@@ -40,8 +40,7 @@ class JudgingStage:
         typed = ", ".join(f"{column.name} {_SQL_TYPES[column.type]}" for column in columns)
         self.drop()
         connection.execute(
-            f"create temporary table {self.table} "
-            f"(object_key varchar, etag varchar, line_number bigint, reason varchar, row_text varchar, {typed})"
+            f"create temporary table {self.table} (object_number integer, line_number bigint, reason varchar, row_text varchar, {typed})"
         )
 
     def file_columns(self, file: IncomingFile) -> tuple[str, ...]:
@@ -65,23 +64,22 @@ class JudgingStage:
             self._connection,
             file,
             f"""
-            insert into {self.table} (object_key, etag, line_number, reason, row_text, {names})
+            insert into {self.table} (object_number, line_number, reason, row_text, {names})
             with found as ({rows}),
             typed as (select line_number, row_text, row_fault, {", ".join(f"found_{c.name}" for c in self._columns)}, {values} from found),
             judged as (
                 select *, case when {is_faulty} then left(coalesce(row_fault, {reason}), 255) end as reason from typed
             )
-            select ?, ?, line_number, reason, case when reason is not null then left(row_text, 1000) end, {names} from judged""",
-            file.object_key,
-            file.etag,
+            select ?, line_number, reason, case when reason is not null then left(row_text, 1000) end, {names} from judged""",
+            file.object_number,
         )
         if file.line_count is not None:
             check_line_count(self._connection, file)
         counts = f"""
             select count(*) as row_count, count(reason) as rejected_count, coalesce(max(line_number), 0) as last_line,
                 arg_max(coalesce(reason, ''), line_number) as last_reason
-            from {self.table} where object_key = ?"""
-        ((row_count, rejected, last_line, last_reason),) = self._connection.execute(counts, [file.object_key]).fetchall()
+            from {self.table} where object_number = ?"""
+        ((row_count, rejected, last_line, last_reason),) = self._connection.execute(counts, [file.object_number]).fetchall()
         if rejected and file.layout == "parquet":
             self._write_out_rejected(file)
         return StagedFile(row_count, rejected, last_line, last_reason or None)
@@ -92,8 +90,8 @@ class JudgingStage:
             file,
             f"""
             update {self.table} set row_text = left(texts.row_text, 1000) from ({parquet_texts(self._columns)}) as texts
-            where {self.table}.object_key = ? and {self.table}.reason is not null and {self.table}.line_number = texts.line_number""",
-            file.object_key,
+            where {self.table}.object_number = ? and {self.table}.reason is not null and {self.table}.line_number = texts.line_number""",
+            file.object_number,
         )
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:

@@ -81,7 +81,8 @@ class IncomingFile:
     Attributes:
         path: The file.
         layout: How its rows are written.
-        object_key, etag: Of the object that it was copied from; kept beside each row.
+        object_key: Of the object that it was copied from.
+        object_number: Of that object in its partition; kept beside each row.
         header: Names in the first line of a CSV file, in order; empty for other layouts.
         line_count: Lines of a text file, header and empty lines counted; None for Parquet.
     """
@@ -89,6 +90,6 @@ class IncomingFile:
     path: Path
     layout: Layout
     object_key: str
-    etag: str
+    object_number: int
     header: tuple[str, ...] = ()
     line_count: int | None = None

@@ -59,9 +59,9 @@ class RedshiftStage:
         self._duckdb = duckdb.connect(config={"temp_directory": str(self._folder), "memory_limit": settings.warehouse.memory_limit})
         self._duckdb.execute("set timezone = 'UTC'")
         self._judging = JudgingStage(self._duckdb, columns)
-        self._duckdb.execute(f"create table {self.rejected} as select object_key, line_number, reason from {self.table}")
+        self._duckdb.execute(f"create table {self.rejected} as select object_number, line_number, reason from {self.table}")
         self._entries: list[dict[str, Any]] = []
-        self._expected: dict[str, int] = {}
+        self._expected: dict[int, int] = {}
 
     def file_columns(self, file: IncomingFile) -> tuple[str, ...]:
         """See `Stage.file_columns`."""
@@ -70,9 +70,9 @@ class RedshiftStage:
     def add(self, file: IncomingFile) -> StagedFile:
         """See `Stage.add`: judged, prepared and put to S3, so that one file at a time takes room here."""
         staged = self._judging.add(file)
-        self._expected[file.object_key] = staged.row_count
+        self._expected[file.object_number] = staged.row_count
         self._entries.append(self._prepare(len(self._entries)))
-        self._duckdb.execute(f"insert into {self.rejected} select object_key, line_number, reason from {self._judging.rejected}")
+        self._duckdb.execute(f"insert into {self.rejected} select object_number, line_number, reason from {self._judging.rejected}")
         # Truncated rows keep their memory until a checkpoint; a table that is made anew gives it back at once.
         self._judging = JudgingStage(self._duckdb, self._columns)
         return staged
@@ -88,7 +88,7 @@ class RedshiftStage:
         self._session.execute(f"drop table if exists {self.table}")
         self._session.execute(
             f"create temporary table {self.table} "
-            f"(object_key varchar(1024), etag varchar(128), line_number bigint, reason varchar(1024), row_text varchar(4096), {typed})"
+            f"(object_number integer, line_number bigint, reason varchar(1024), row_text varchar(4096), {typed})"
         )
         source = _literal(_URL, self._store.url(self._manifest))
         try:
@@ -125,7 +125,7 @@ class RedshiftStage:
         values = ", ".join(f"case when reason is null then {column.name} end as {column.name}" for column in self._columns)
         # Snappy: COPY is not documented to read Parquet that is packed by Zstandard.
         self._duckdb.execute(
-            f"copy (select object_key, etag, line_number, reason, row_text, {values} from {self.table}) "
+            f"copy (select object_number, line_number, reason, row_text, {values} from {self.table}) "
             f"to '{path}' (format parquet, compression snappy)"
         )
         self._store.upload(path, self._key(number))
@@ -152,8 +152,8 @@ class RedshiftStage:
 
     def _check_count(self) -> None:
         """Compare what Redshift says it loaded, and what is in the table, with what was handed over."""
-        counted = self._session.fetch(f"select object_key, count(*) as row_count from {self.table} group by object_key")
-        found = {row["object_key"]: row["row_count"] for row in counted}
+        counted = self._session.fetch(f"select object_number, count(*) as row_count from {self.table} group by object_number")
+        found = {row["object_number"]: row["row_count"] for row in counted}
         expected = {key: rows for key, rows in self._expected.items() if rows}
         total = sum(expected.values())
         history = self._session.fetch("select status, loaded_rows, error_count from sys_load_history where query_id = pg_last_copy_id()")

@@ -6,24 +6,23 @@ from splitmile.warehouse.interface import Warehouse
 
 SCHEMAS = ("landing", "ops", "registry", "results")
 
-_PROVENANCE = """
-        partition_date date not null, object_key varchar(1024) not null, etag varchar(128) not null, line_number bigint not null,
-        load_id varchar(64) not null"""
+# The object's key, its etag and its load are in `ops.load_ledger` (docs/decisions/0015-a-row-numbers-its-object.md).
+_PLACE = "partition_date date not null, object_number integer not null, line_number bigint not null"
 
 TABLES: dict[str, str] = {
     "landing.exposures": f"""
         exposure_id varchar(128) not null, experiment_id varchar(128) not null, variant varchar(128) not null,
         unit_type varchar(32) not null, unit_id varchar(128) not null, exposed_at timestamp not null, attributes varchar(4096),
-        {_PROVENANCE}""",
+        {_PLACE}""",
     "landing.deliveries": f"""
         delivery_id varchar(128) not null, courier_id varchar(128), store_id varchar(128) not null, customer_id varchar(128),
         zone_id varchar(128), ordered_at timestamp not null, assigned_at timestamp, picked_up_at timestamp, delivered_at timestamp,
         promised_at timestamp, cancelled_at timestamp, status varchar(32) not null, distance_m bigint, fee_krw bigint,
-        {_PROVENANCE}""",
+        {_PLACE}""",
     "ops.load_ledger": """
-        load_id varchar(64) not null, feed varchar(32) not null, partition_date date not null, object_key varchar(1024) not null,
-        etag varchar(128) not null, size_bytes bigint not null, row_count bigint not null, rejected_count bigint not null,
-        loaded_at timestamp not null""",
+        load_id varchar(64) not null, feed varchar(32) not null, partition_date date not null, object_number integer not null,
+        object_key varchar(1024) not null, etag varchar(128) not null, size_bytes bigint not null, row_count bigint not null,
+        rejected_count bigint not null, loaded_at timestamp not null""",
     "ops.rejected_rows": """
         load_id varchar(64) not null, feed varchar(32) not null, partition_date date not null, object_key varchar(1024) not null,
         line_number bigint not null, reason varchar(1024) not null, row_text varchar(4096), rejected_at timestamp not null""",
@@ -33,9 +32,8 @@ TABLES: dict[str, str] = {
     "ops.partition_changes": """
         load_id varchar(64) not null, feed varchar(32) not null, partition_date date not null, object_key varchar(1024) not null,
         etag varchar(128) not null, change varchar(8) not null, changed_at timestamp not null""",
-    "ops.superseded_rows": """
-        feed varchar(32) not null, event_id varchar(128) not null, event_at timestamp not null, partition_date date not null,
-        object_key varchar(1024) not null, line_number bigint not null""",
+    "ops.superseded_rows": f"""
+        feed varchar(32) not null, event_id varchar(128) not null, event_at timestamp not null, {_PLACE}""",
     "ops.changed_dates": """
         feed varchar(32) not null, business_date date not null, load_id varchar(64) not null, changed_at timestamp not null,
         transformed_at timestamp""",

@@ -10,7 +10,7 @@ import duckdb
 from splitmile.warehouse.interface import Row
 from splitmile.warehouse.loading import ColumnRule, ColumnType, IncomingFile, StagedFile
 from splitmile.warehouse.names import plain_names
-from splitmile.warehouse.reading import EXPECTED, check_line_count, file_columns, found_rows, parquet_texts, run
+from splitmile.warehouse.reading import EXPECTED, check_line_count, file_columns, found_rows, in_utc, parquet_texts, run
 from splitmile.warehouse.rows import rows_of
 
 _SQL_TYPES: dict[ColumnType, str] = {"text": "varchar", "instant": "timestamp", "integer": "bigint", "json": "varchar"}
@@ -114,7 +114,8 @@ def _value(column: ColumnRule, typed: frozenset[str]) -> str:
         case "instant" if column.name in typed:
             return f"case when {found} between {_FIRST_INSTANT} and {_LAST_INSTANT} then {found} end"
         case "instant":
-            return f"case when regexp_full_match({found}, '{_INSTANT}') then timezone('UTC', try_cast({found} as timestamptz)) end"
+            instant = in_utc(f"try_cast({found} as timestamptz)")
+            return f"case when regexp_full_match({found}, '{_INSTANT}') then {instant} end"
         case "json":
             return f"case when json_valid({found}) then {found} end"
         case _:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.figures import Figure, faster, slower
-from benchmarks.installation import BuildCost, DayCost, Installation
+from benchmarks.installation import BuildCost, DayCost, Installation, middle
 from benchmarks.peers import ADDITIVE, Peer, Raw, kept_moments, kept_quantiles
 from benchmarks.rebuilt import differences, rebuilt
 from benchmarks.scales import Scale
@@ -47,7 +47,7 @@ def measure_daily(installation: Installation, scale: Scale, say: Say) -> Iterato
         costs.append(installation.step(day))
         build = costs[-1].build
         say(f"day {day}: load {costs[-1].load_seconds:.2f} s, SQL {build.models:.2f} s, dbt {build.seconds:.2f} s ({build.dearest()})")
-    step = _middle(costs)
+    step = middle(costs)
     yield from _against_peers(installation, scale, step, say)
     yield from _loading(installation, scale, step)
     yield from _backfill(installation, scale, say)
@@ -72,11 +72,6 @@ def _whole_run(report: DayReport) -> Iterator[Figure]:
     yield Figure("whole_day", report.process_seconds, peak_mb=report.peak_mb)
     for name, seconds in report.seconds.items():
         yield Figure(f"whole_day: {name}", seconds)
-
-
-def _middle(costs: list[DayCost]) -> DayCost:
-    """The step whose seconds are the (lower) median."""
-    return sorted(costs, key=lambda cost: cost.seconds)[(len(costs) - 1) // 2]
 
 
 def _against_peers(installation: Installation, scale: Scale, step: DayCost, say: Say) -> Iterator[Figure]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from statistics import median
 
 from benchmarks.figures import Figure, slower
-from benchmarks.installation import DayCost, Installation, middle
+from benchmarks.installation import DayCost, Installation
 from benchmarks.scales import AGES, GROWTH_DAYS, aging_workload, grown_workloads
 from benchmarks.whole_day import run_alone
 from benchmarks.workload import Workload
@@ -20,7 +19,7 @@ Say = Callable[[str], None]
 
 _MEMORY = "512MB"
 
-# One step tells little on a machine whose speed is not steady, so of each thing that is compared the middle one of these counts.
+# Of all that is compared a step each in turn, since a machine's speed may be another one a minute later; so many times.
 _STEPS = 3
 
 
@@ -40,45 +39,57 @@ def installed(folder: Path, server: EmbeddedS3, workload: Workload, days: int) -
 def measure_growth(folder: Path, server: EmbeddedS3, workload: Workload, say: Say) -> Iterator[Figure]:
     """The figures of everything that grows."""
     yield _age_ratio(folder, server, workload, say)
-    costs = {}
-    for name, grown in grown_workloads(workload).items():
-        costs[name], peak_mb = _day_of(folder, server, name, grown)
-        cost = costs[name]
-        say(f"{name}: load {cost.load_seconds:.2f} s, SQL {cost.build.models:.2f} s, moments {cost.build.of('experiment_moments'):.3f} s")
-        base = costs["as it is"]
-        if name == "units_x15":
-            yield Figure("step_peak_units_x15", cost.seconds, peak_mb=peak_mb)
+    with ExitStack() as stack:
+        installations, alone = {}, GROWTH_DAYS - _STEPS
+        for name, grown in grown_workloads(workload).items():
+            place = folder / name.replace(" ", "-").replace("_", "-")
+            installations[name] = installation = stack.enter_context(installed(place, server, grown, GROWTH_DAYS))
+            installation.put_history(range(1, alone))
+            installation.build(alone - 1)
+            installation.put_objects(alone)
+            report = run_alone(installation.settings, server.credentials, grown.date(alone), only_step=True, memory_limit=_MEMORY)
+            if name == "units_x15":
+                yield Figure("step_peak_units_x15", report.process_seconds, peak_mb=report.peak_mb)
+        steps = _in_turn({name: (installation, GROWTH_DAYS) for name, installation in installations.items()}, say)
+    bases = steps.pop("as it is")
+    for name, costs in steps.items():
         if name == "refresh_50_over_10_experiments":
-            yield slower(name, cost.build.of("experiment_moments"), base.build.of("experiment_moments"))
-            yield slower("step_50_over_10_experiments", cost.seconds, base.seconds)
-        elif name != "as it is":
-            yield slower(name, cost.seconds, base.seconds)
+            yield slower(name, *_middle_pair([(_moments(cost), _moments(base)) for cost, base in zip(costs, bases, strict=True)]))
+            name = "step_50_over_10_experiments"
+        yield slower(name, *_middle_pair([(cost.seconds, base.seconds) for cost, base in zip(costs, bases, strict=True)]))
 
 
 def _age_ratio(folder: Path, server: EmbeddedS3, workload: Workload, say: Say) -> Figure:
-    young, old = AGES
     aging = aging_workload(workload)
-    with installed(folder / "aging", server, aging, old) as installation:
-        refreshes = []
-        done = 0
+    with ExitStack() as stack:
+        installations = {}
         for age in AGES:
+            installation = stack.enter_context(installed(folder / f"aging-{age}", server, aging, age))
             warm_up = age - _STEPS
-            installation.put_history(range(done + 1, warm_up))
+            installation.put_history(range(1, warm_up))
             installation.build(warm_up - 1)
             installation.step(warm_up)
-            steps = [installation.step(day) for day in range(warm_up + 1, age + 1)]
-            refreshes.append(median(step.build.of("experiment_moments") for step in steps))
-            done = age
-    say(f"moments on day {young}: {refreshes[0]:.4f} s, on day {old}: {refreshes[1]:.4f} s")
-    return slower("refresh_age_ratio_day70_over_day40", refreshes[1], refreshes[0])
+            installations[f"day {age}"] = (installation, age)
+        young, old = _in_turn(installations, say).values()
+    pairs = [(_moments(cost), _moments(base)) for cost, base in zip(old, young, strict=True)]
+    return slower("refresh_age_ratio_day70_over_day40", *_middle_pair(pairs))
 
 
-def _day_of(folder: Path, server: EmbeddedS3, name: str, workload: Workload) -> tuple[DayCost, float]:
-    """A day at the end of three weeks, and the peak memory of a process that runs a day before it."""
-    with installed(folder / name.replace(" ", "-").replace("_", "-"), server, workload, GROWTH_DAYS) as installation:
-        alone = GROWTH_DAYS - _STEPS
-        installation.put_history(range(1, alone))
-        installation.build(alone - 1)
-        installation.put_objects(alone)
-        report = run_alone(installation.settings, server.credentials, workload.date(alone), only_step=True, memory_limit=_MEMORY)
-        return middle([installation.step(day) for day in range(alone + 1, GROWTH_DAYS + 1)]), report.peak_mb
+def _in_turn(installations: Mapping[str, tuple[Installation, int]], say: Say) -> dict[str, list[DayCost]]:
+    """The steps of the last days of each installation up to its day, one of each after the other."""
+    costs: dict[str, list[DayCost]] = {name: [] for name in installations}
+    for back in reversed(range(_STEPS)):
+        for name, (installation, last_day) in installations.items():
+            cost = installation.step(last_day - back)
+            costs[name].append(cost)
+            say(f"{name}: load {cost.load_seconds:.2f} s, SQL {cost.build.models:.2f} s, moments {_moments(cost):.3f} s")
+    return costs
+
+
+def _moments(cost: DayCost) -> float:
+    return cost.build.of("experiment_moments")
+
+
+def _middle_pair(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The pair of which the first is larger than the second by the middle ratio."""
+    return sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]

@@ -71,11 +71,6 @@ class DayCost:
         return self.load_seconds + self.build.models
 
 
-def middle(costs: Sequence[DayCost]) -> DayCost:
-    """The step whose seconds are the (lower) median."""
-    return sorted(costs, key=lambda cost: cost.seconds)[(len(costs) - 1) // 2]
-
-
 class Installation:
     """One installation on DuckDB, with its own registry, bucket and state folder."""
 

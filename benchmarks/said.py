@@ -33,7 +33,7 @@ SAID = {
     "step_50_over_10_experiments": "A daily step with five times the experiments",
     "rows_x5": "A daily step with five times the deliveries",
     "units_x15": "A daily step with fifteen times the couriers",
-    "step_peak_units_x15": "The day before it in a process of its own, DuckDB limited to 512 MB",
+    "step_peak_units_x15": "A day with fifteen times the couriers in a process of its own, DuckDB limited to 512 MB",
     "step_peak": "A daily step in a process of its own, DuckDB limited to 200 MB",
 }
 """Steps of `whole_day` say their own names."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.figures import Figure, faster, slower
+from benchmarks.figures import Figure, faster, middle_pair, slower
 from benchmarks.installation import BuildCost, DayCost, Installation
 from benchmarks.peers import ADDITIVE, Peer, Raw, kept_moments, kept_quantiles
 from benchmarks.rebuilt import differences, rebuilt
@@ -52,7 +52,7 @@ def measure_daily(installation: Installation, scale: Scale, say: Say) -> Iterato
         say(f"day {day}: load {costs[-1].load_seconds:.2f} s, SQL {build.models:.2f} s, dbt {build.seconds:.2f} s ({build.dearest()})")
     step = _middle(costs)
     yield from _against_peers(installation, scale, step, say)
-    yield _loading(installation, scale, list(zip(costs, inserts, strict=True)))
+    yield _loading(installation, scale, [(cost.load_seconds, seconds) for cost, seconds in zip(costs, inserts, strict=True)])
     yield from _backfill(installation, scale, say)
     yield from _repair(installation, scale, step, say)
 
@@ -138,12 +138,10 @@ def _bare_insert(installation: Installation, day: int) -> float:
     return median(insert() for _ in range(3))
 
 
-def _loading(installation: Installation, scale: Scale, pairs: list[tuple[DayCost, float]]) -> Figure:
-    """The loader, its checks of the contract included, beside a bare insert of the same files: the pair whose ratio is the middle one."""
-    by_ratio = sorted(pairs, key=lambda pair: pair[1] / pair[0].load_seconds)
-    step, seconds = by_ratio[(len(by_ratio) - 1) // 2]
+def _loading(installation: Installation, scale: Scale, pairs: list[tuple[float, float]]) -> Figure:
+    """The loader, its checks of the contract included, beside a bare insert of the same files."""
+    loading, seconds = middle_pair(pairs)
     rows = sum(pq.ParquetFile(file).metadata.num_rows for file in _files(installation, scale.last_day).values())
-    loading = step.load_seconds
     return Figure("load_vs_bare_insert", loading, per_second=rows / loading, ratio=seconds / loading, against_seconds=seconds)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -69,6 +69,11 @@ def faster(name: str, seconds: float, against_seconds: float) -> Figure:
 def slower(name: str, seconds: float, against_seconds: float) -> Figure:
     """How many times the seconds of what it is measured against."""
     return Figure(name, seconds, ratio=seconds / against_seconds, against_seconds=against_seconds)
+
+
+def middle_pair(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The pair whose first is longer than its second by the middle ratio, or of an even number by the larger of the middle two."""
+    return sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]
 
 
 def missed(figures: Iterable[Figure], goals: dict[str, Goal], scale: str) -> list[str]:

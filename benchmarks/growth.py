@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks.figures import Figure, slower
+from benchmarks.figures import Figure, middle_pair, slower
 from benchmarks.installation import DayCost, Installation
 from benchmarks.scales import AGES, GROWTH_DAYS, aging_workload, grown_workloads
 from benchmarks.whole_day import run_alone
@@ -54,9 +54,9 @@ def measure_growth(folder: Path, server: EmbeddedS3, workload: Workload, say: Sa
     bases = steps.pop("as it is")
     for name, costs in steps.items():
         if name == "refresh_50_over_10_experiments":
-            yield slower(name, *_middle_pair([(_moments(cost), _moments(base)) for cost, base in zip(costs, bases, strict=True)]))
+            yield slower(name, *middle_pair([(_moments(cost), _moments(base)) for cost, base in zip(costs, bases, strict=True)]))
             name = "step_50_over_10_experiments"
-        yield slower(name, *_middle_pair([(cost.seconds, base.seconds) for cost, base in zip(costs, bases, strict=True)]))
+        yield slower(name, *middle_pair([(cost.seconds, base.seconds) for cost, base in zip(costs, bases, strict=True)]))
 
 
 def _age_ratio(folder: Path, server: EmbeddedS3, workload: Workload, say: Say) -> Figure:
@@ -72,7 +72,7 @@ def _age_ratio(folder: Path, server: EmbeddedS3, workload: Workload, say: Say) -
             installations[f"day {age}"] = (installation, age)
         young, old = _in_turn(installations, say).values()
     pairs = [(_moments(cost), _moments(base)) for cost, base in zip(old, young, strict=True)]
-    return slower("refresh_age_ratio_day70_over_day40", *_middle_pair(pairs))
+    return slower("refresh_age_ratio_day70_over_day40", *middle_pair(pairs))
 
 
 def _in_turn(installations: Mapping[str, tuple[Installation, int]], say: Say) -> dict[str, list[DayCost]]:
@@ -88,8 +88,3 @@ def _in_turn(installations: Mapping[str, tuple[Installation, int]], say: Say) ->
 
 def _moments(cost: DayCost) -> float:
     return cost.build.of("experiment_moments")
-
-
-def _middle_pair(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """The pair of which the first is larger than the second by the middle ratio."""
-    return sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]

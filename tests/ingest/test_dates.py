@@ -20,8 +20,7 @@ def _load(warehouse: Warehouse, number: int, etag: str = "a", feeds: tuple[str, 
     for feed in feeds:
         warehouse.execute("delete from ops.load_ledger where feed = ? and partition_date = ?", [feed, _day(number)])
         row = {"load_id": etag, "feed": feed, "partition_date": _day(number), "object_number": 1, "object_key": f"{feed}/{number}"}
-        row["etag"] = etag
-        rest = {"size_bytes": 1, "row_count": 1, "rejected_count": 0, "loaded_at": datetime(2026, 3, 9)}  # noqa: DTZ001
+        rest = {"etag": etag, "size_bytes": 1, "row_count": 1, "rejected_count": 0, "loaded_at": datetime(2026, 3, 9)}  # noqa: DTZ001
         warehouse.append("ops.load_ledger", [row | rest])
 
 

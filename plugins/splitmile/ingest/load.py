@@ -239,7 +239,8 @@ def _replace(
             warehouse.execute(
                 f"""
                 insert into ops.rejected_rows (load_id, feed, partition_date, object_key, line_number, reason, row_text, rejected_at)
-                select load_id, feed, partition_date, object_key, line_number, reason, row_text, loaded_at
+                select ledger.load_id, ledger.feed, ledger.partition_date, ledger.object_key,
+                    staged.line_number, staged.reason, staged.row_text, ledger.loaded_at
                 from {incoming} as staged inner join ops.load_ledger as ledger on staged.object_number = ledger.object_number
                 where staged.reason is not null and ledger.feed = ? and ledger.partition_date = ?""",
                 of_partition,

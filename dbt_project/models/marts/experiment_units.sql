@@ -157,16 +157,25 @@ contaminations as (
     {% endif %}
 ),
 
--- Units that may start to count in the days that are made again.
+-- Units that may start to count in the days that are made again, with the segments that their exposure says.
 candidates as (
     select
-        experiment_id,
-        unit_type,
-        unit_id,
-        variant,
-        exposed_at as assigned_at,
+        first_exposures.experiment_id,
+        first_exposures.unit_type,
+        first_exposures.unit_id,
+        first_exposures.variant,
+        first_exposures.exposed_at as assigned_at,
+        {% for position in (1, 2, 3) %}
+        {%- set segment = 'experiments.segment_' ~ position %}
+        case
+            when {{ segment }} <> 'tenure'
+                then {{ segment }} || '=' || coalesce(left({{ json_text('first_exposures.attributes', segment) }}, 20), 'unknown')
+        end as segment_{{ position }},
+        {% endfor %}
         cast(null as timestamp) as contaminated_at
     from first_exposures
+    inner join experiments
+        on first_exposures.experiment_id = experiments.experiment_id
     {% if is_incremental() %}
     union all
     select
@@ -175,6 +184,9 @@ candidates as (
         units.unit_id,
         units.variant,
         units.assigned_at,
+        units.segment_1,
+        units.segment_2,
+        units.segment_3,
         {{ known_contaminated_at }} as contaminated_at
     from {{ this }} as units
     inner join experiments
@@ -224,6 +236,9 @@ starting as (
         candidates.unit_id,
         candidates.variant,
         candidates.assigned_at,
+        candidates.segment_1,
+        candidates.segment_2,
+        candidates.segment_3,
         candidates.contaminated_at,
         case when experiments.activation is null then candidates.assigned_at else activations.activated_at end as first_exposed_at
     from candidates
@@ -242,42 +257,63 @@ exposed as (
     from starting
 ),
 
+-- Experiments that meet a unit at the same time freeze the same sums of it, which are made once.
+exposure_instants as (
+    select distinct
+        unit_type,
+        unit_id,
+        first_exposed_at,
+        exposure_date
+    from exposed
+    where first_exposed_at is not null
+),
+
+exposure_dates as (
+    select distinct
+        unit_type,
+        unit_id,
+        exposure_date
+    from exposure_instants
+),
+
 -- The exposure day itself counts from the instant of exposure on, so it comes from its events.
 exposure_day as (
     {% for unit_type, unit_column in unit_columns().items() %}
     select
-        exposed.experiment_id,
-        exposed.unit_id,
+        exposure_instants.unit_type,
+        exposure_instants.unit_id,
+        exposure_instants.first_exposed_at,
         {% for measure in measures %}
         cast(coalesce(sum(cast({{ measure.expression }} as bigint)), 0) as bigint) as {{ measure.name }}{{ ',' if not loop.last }}
         {% endfor %}
-    from exposed
+    from exposure_instants
     inner join deliveries
         on
-            exposed.unit_id = deliveries.{{ unit_column }}
-            and exposed.exposure_date = deliveries.business_date
-            and exposed.first_exposed_at <= deliveries.ordered_at
-    where exposed.unit_type = '{{ unit_type }}'
-    group by exposed.experiment_id, exposed.unit_id
+            exposure_instants.unit_id = deliveries.{{ unit_column }}
+            and exposure_instants.exposure_date = deliveries.business_date
+            and exposure_instants.first_exposed_at <= deliveries.ordered_at
+    where exposure_instants.unit_type = '{{ unit_type }}'
+    group by exposure_instants.unit_type, exposure_instants.unit_id, exposure_instants.first_exposed_at
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
 later_days as (
     select
-        exposed.experiment_id,
-        exposed.unit_id,
+        exposure_dates.unit_type,
+        exposure_dates.unit_id,
+        exposure_dates.exposure_date,
         {% for measure in measures %}
         cast(sum(unit_days.{{ measure.name }}) as bigint) as {{ measure.name }}{{ ',' if not loop.last }}
         {% endfor %}
-    from exposed
+    from exposure_dates
     inner join {{ ref('unit_days') }} as unit_days
         on
-            exposed.unit_type = unit_days.unit_type
-            and exposed.unit_id = unit_days.unit_id
-            and exposed.exposure_date < unit_days.business_date
+            exposure_dates.unit_type = unit_days.unit_type
+            and exposure_dates.unit_id = unit_days.unit_id
+            and exposure_dates.exposure_date < unit_days.business_date
     where unit_days.business_date > {{ date_of('refreeze_from') }} and unit_days.business_date <= {{ date_of('built_to') }}
-    group by exposed.experiment_id, exposed.unit_id
+    group by exposure_dates.unit_type, exposure_dates.unit_id, exposure_dates.exposure_date
 ),
 
 {% if covariates %}
@@ -285,11 +321,12 @@ later_days as (
 -- present 0; it then takes the mean of the others in the statistics.
 before_exposure as (
     select
-        exposed.experiment_id,
-        exposed.unit_id,
+        exposure_dates.unit_type,
+        exposure_dates.unit_id,
+        exposure_dates.exposure_date,
         {% for days, window_measures in covariates.items() %}
         {%- set is_in_window %}
-            unit_days.business_date >= cast({{ dbt.dateadd('day', -days, 'exposed.exposure_date') }} as date)
+            unit_days.business_date >= cast({{ dbt.dateadd('day', -days, 'exposure_dates.exposure_date') }} as date)
         {%- endset %}
         max(case when {{ is_in_window }} then 1 else 0 end) as x{{ days }}_present,
         {% for measure in window_measures %}
@@ -298,17 +335,17 @@ before_exposure as (
         {% endfor %}
         {{- ',' if not loop.last }}
         {% endfor %}
-    from exposed
+    from exposure_dates
     inner join {{ ref('unit_days') }} as unit_days
         on
-            exposed.unit_type = unit_days.unit_type
-            and exposed.unit_id = unit_days.unit_id
-            and exposed.exposure_date > unit_days.business_date
-            and unit_days.business_date >= cast({{ dbt.dateadd('day', -(covariates | max), 'exposed.exposure_date') }} as date)
+            exposure_dates.unit_type = unit_days.unit_type
+            and exposure_dates.unit_id = unit_days.unit_id
+            and exposure_dates.exposure_date > unit_days.business_date
+            and unit_days.business_date >= cast({{ dbt.dateadd('day', -(covariates | max), 'exposure_dates.exposure_date') }} as date)
     where
         unit_days.business_date >= cast({{ dbt.dateadd('day', -(covariates | max), date_of('refreeze_from')) }} as date)
         and unit_days.business_date < {{ date_of('built_to') }}
-    group by exposed.experiment_id, exposed.unit_id
+    group by exposure_dates.unit_type, exposure_dates.unit_id, exposure_dates.exposure_date
 ),
 {% endif %}
 
@@ -334,10 +371,7 @@ frozen as (
                             then 'tenure=under 28 days'
                         else 'tenure=28 days or more'
                     end
-            {%- if is_incremental() %}
-            when known.unit_id is not null then known.segment_{{ position }}
-            {%- endif %}
-            else {{ segment }} || '=' || coalesce(left({{ json_text('first_exposures.attributes', segment) }}, 20), 'unknown')
+            else exposed.segment_{{ position }}
         end as segment_{{ position }},
         {% endfor %}
         case
@@ -359,21 +393,10 @@ frozen as (
     from exposed
     inner join experiments
         on exposed.experiment_id = experiments.experiment_id
-    left join first_exposures
-        on
-            exposed.experiment_id = first_exposures.experiment_id
-            and exposed.unit_id = first_exposures.unit_id
     left join contaminations
         on
             exposed.experiment_id = contaminations.experiment_id
             and exposed.unit_id = contaminations.unit_id
-    {% if is_incremental() %}
-    left join {{ this }} as known
-        on
-            exposed.experiment_id = known.experiment_id
-            and exposed.unit_id = known.unit_id
-            and {{ is_between_instants('known.assigned_at', 'running_start', 'refreeze_start') }}
-    {% endif %}
     left join restricted_experiments
         on exposed.experiment_id = restricted_experiments.experiment_id
     left join listed_units as allowed
@@ -392,17 +415,20 @@ frozen as (
             and exposed.unit_id = unit_totals.unit_id
     left join exposure_day
         on
-            exposed.experiment_id = exposure_day.experiment_id
+            exposed.unit_type = exposure_day.unit_type
             and exposed.unit_id = exposure_day.unit_id
+            and exposed.first_exposed_at = exposure_day.first_exposed_at
     left join later_days
         on
-            exposed.experiment_id = later_days.experiment_id
+            exposed.unit_type = later_days.unit_type
             and exposed.unit_id = later_days.unit_id
+            and exposed.exposure_date = later_days.exposure_date
     {% if covariates %}
     left join before_exposure
         on
-            exposed.experiment_id = before_exposure.experiment_id
+            exposed.unit_type = before_exposure.unit_type
             and exposed.unit_id = before_exposure.unit_id
+            and exposed.exposure_date = before_exposure.exposure_date
     {% endif %}
 ),
 

@@ -1,8 +1,8 @@
-{#- DuckDB puts into memory whichever side of a join it takes to be the smaller one, and of rows that were filtered by several
-    conditions it takes too few to be left. Between these two, which a model names as its pre-hook and its post-hook, it is the right
-    side as written. -#}
+{#- DuckDB joins in the order that it takes to be the cheapest, and puts into memory whichever side it takes to be the smaller one; of
+    rows that were filtered by several conditions it takes too few to be left. Between these two, which a model names as its pre-hook
+    and its post-hook, it joins in the order that is written and puts the right side into memory. -#}
 {% macro join_as_written() -%}
-    {{ return(adapter.dispatch("disable_optimizers", "splitmile")("build_side_probe_side")) }}
+    {{ return(adapter.dispatch("disable_optimizers", "splitmile")("join_order,build_side_probe_side")) }}
 {%- endmacro %}
 
 {% macro join_by_estimate() -%}

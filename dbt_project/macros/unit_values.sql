@@ -13,13 +13,22 @@ experiment_metrics as (
     select * from {{ ref('stg_experiment_metrics') }}
 ),
 
+experiment_dates as (
+    select
+        experiments.experiment_id,
+        as_of_dates.as_of_date
+    from experiments
+    inner join as_of_dates
+        on as_of_dates.as_of_date between experiments.start_date and experiments.end_date
+),
+
 -- A unit counts from its first exposure until it is seen in a second variant; one that never had a delivery has no running sums.
 units as (
     select
         experiment_units.experiment_id,
         experiment_units.unit_id,
         experiment_units.variant,
-        as_of_dates.as_of_date,
+        experiment_dates.as_of_date,
         experiment_units.segment_1,
         experiment_units.segment_2,
         experiment_units.segment_3,
@@ -34,18 +43,19 @@ units as (
         {%- endfor %}
         experiment_units.exposure_date
     from {{ ref('experiment_units') }} as experiment_units
-    inner join experiments
-        on experiment_units.experiment_id = experiments.experiment_id
-    inner join as_of_dates
+    inner join experiment_dates
         on
-            as_of_dates.as_of_date between experiments.start_date and experiments.end_date
-            and experiment_units.exposure_date <= as_of_dates.as_of_date
-            and (experiment_units.contamination_date is null or experiment_units.contamination_date > as_of_dates.as_of_date)
+            experiment_units.experiment_id = experiment_dates.experiment_id
+            and experiment_units.exposure_date <= experiment_dates.as_of_date
+            and (experiment_units.contamination_date is null or experiment_units.contamination_date > experiment_dates.as_of_date)
     left join {{ ref('unit_totals') }} as unit_totals
         on
             experiment_units.unit_type = unit_totals.unit_type
             and experiment_units.unit_id = unit_totals.unit_id
-            and as_of_dates.as_of_date = unit_totals.business_date
+            and experiment_dates.as_of_date = unit_totals.business_date
+            {%- if only_running %}
+            and unit_totals.business_date between {{ date_of('as_of_from') }} and {{ as_of_date() }}
+            {%- endif %}
     where
         not experiment_units.is_excluded
         {%- if only_running %}

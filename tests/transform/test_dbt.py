@@ -57,8 +57,8 @@ def test_unit_tests_and_documentation(settings: Settings, access: RedshiftAccess
     [
         (
             "macros/unit_values.sql",
-            "experiment_units.contamination_date > as_of_dates",
-            "experiment_units.contamination_date >= as_of_dates",
+            "experiment_units.contamination_date > experiment_dates",
+            "experiment_units.contamination_date >= experiment_dates",
             "a_unit_counts_from_its_exposure_until_its_contamination",
         ),
         (

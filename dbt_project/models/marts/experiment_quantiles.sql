@@ -50,33 +50,39 @@ unit_totals as (
 
 {{ quantile_arms(metrics) }}
 
+arm_dates as (
+    select
+        arms.*,
+        as_of_dates.as_of_date
+    from arms
+    inner join as_of_dates
+        on as_of_dates.as_of_date between arms.start_date and arms.end_date
+),
+
 -- One row per unit and as-of date that it counts on; one without an observation is a unit too.
 units as (
     {% for metric in metrics %}
     select
-        arms.arm,
-        as_of_dates.as_of_date,
+        arm_dates.arm,
+        arm_dates.as_of_date,
         experiment_units.unit_type,
         experiment_units.unit_id,
         experiment_units.first_exposed_at,
         coalesce(unit_totals.{{ metric.name }}_observed, 0) - experiment_units.base_{{ metric.name }}_observed as observations,
         coalesce(unit_totals.{{ metric.name }}_near, 0) - experiment_units.base_{{ metric.name }}_near as near_observations
     from experiment_units
-    inner join arms
+    inner join arm_dates
         on
-            experiment_units.experiment_id = arms.experiment_id
-            and experiment_units.variant = arms.variant
-            and arms.metric = '{{ metric.name }}'
-    inner join as_of_dates
-        on
-            as_of_dates.as_of_date between arms.start_date and arms.end_date
-            and experiment_units.exposure_date <= as_of_dates.as_of_date
-            and (experiment_units.contamination_date is null or experiment_units.contamination_date > as_of_dates.as_of_date)
+            experiment_units.experiment_id = arm_dates.experiment_id
+            and experiment_units.variant = arm_dates.variant
+            and arm_dates.metric = '{{ metric.name }}'
+            and experiment_units.exposure_date <= arm_dates.as_of_date
+            and (experiment_units.contamination_date is null or experiment_units.contamination_date > arm_dates.as_of_date)
     left join unit_totals
         on
             experiment_units.unit_type = unit_totals.unit_type
             and experiment_units.unit_id = unit_totals.unit_id
-            and as_of_dates.as_of_date = unit_totals.business_date
+            and arm_dates.as_of_date = unit_totals.business_date
     union all
     {% endfor %}
     select
@@ -258,50 +264,37 @@ far_totals as (
         {%- endif %}
 ),
 
-{{ stage }}_units as (
-    select
-        units.*,
-        gaps.metric,
-        gaps.above_value,
-        gaps.up_to_value,
-        gaps.direction,
-        row_number() over () as unit_row
-    from units
-    inner join {{ stage }}_gaps as gaps
-        on
-            units.arm = gaps.arm
-            and units.as_of_date = gaps.as_of_date
-),
-
 -- Units with observations between that value and the quantile, and how many more or fewer they have up to the quantile.
 {{ stage }}_steps as (
     {% for metric in metrics %}
     {%- for unit_type, unit_column in unit_columns().items() %}
     select
-        units.unit_row,
-        min(units.arm) as arm,
-        min(units.as_of_date) as as_of_date,
+        units.arm,
+        units.as_of_date,
         min(units.observations) as observations,
         min(units.near_observations) as near_observations,
-        sum(units.direction) as step
-    from {{ stage }}_units as units
+        sum(gaps.direction) as step
+    from units
     inner join {{ stage }}_rows as observations
         on
             units.unit_id = observations.{{ unit_column }}
             and units.first_exposed_at <= observations.ordered_at
             and units.as_of_date >= observations.business_date
-            and units.above_value < observations.value
-            and units.up_to_value >= observations.value
+    inner join {{ stage }}_gaps as gaps
+        on
+            units.arm = gaps.arm
+            and units.as_of_date = gaps.as_of_date
+            and observations.value > gaps.above_value
+            and observations.value <= gaps.up_to_value
     where
         units.unit_type = '{{ unit_type }}'
-        and units.metric = '{{ metric.name }}'
+        and gaps.metric = '{{ metric.name }}'
         and observations.metric = '{{ metric.name }}'
-    group by units.unit_row
+    group by units.arm, units.as_of_date, units.unit_id
     union all
     {% endfor %}
     {%- endfor %}
     select
-        cast(null as bigint) as unit_row,
         cast(null as integer) as arm,
         cast(null as date) as as_of_date,
         cast(null as bigint) as observations,

@@ -10,7 +10,8 @@
 {%- endmacro %}
 
 {#- The CTEs `quantile_metrics` and `arms`: one row per variant of an experiment with a quantile metric, with a number that takes the
-    place of the three names where millions of rows are grouped. `experiments`, `variants` and `experiment_metrics` must be there. -#}
+    place of the three names where millions of rows are grouped; observations count to the day before `counts_until`. `experiments`,
+    `variants` and `experiment_metrics` must be there. -#}
 {% macro quantile_arms(metrics) -%}
 quantile_metrics as (
     {%- for metric in metrics %}
@@ -34,6 +35,7 @@ arms as (
         experiments.unit_type,
         experiments.start_date,
         experiments.end_date,
+        cast({{ dbt.dateadd('day', 1, 'experiments.end_date') }} as date) as counts_until,
         variants.variant,
         quantile_metrics.metric,
         quantile_metrics.share,

@@ -10,10 +10,18 @@
     )
 }}
 {%- set metrics = quantile_metrics(used_metrics()) %}
-{#- Read by name where it is used: DuckDB would write a CTE that is used twice, all its rows, before it filters them. -#}
+{#- Read by name where they are used: DuckDB would write a CTE that is used twice, all its rows, before it filters them. -#}
 {%- set delivery_observations = ref('delivery_observations') %}
+{%- set experiment_units = ref('experiment_units') %}
 -- The linter loses count of the indentation inside loops of Jinja.
 -- noqa: disable=LT02
+{%- set is_counted %}
+        not experiment_units.is_excluded
+        and experiment_units.exposure_date <= {{ date_of('built_to') }}
+        {%- if is_incremental() %}
+        and {{ is_since_running_start('experiment_units.assigned_at') }}
+        {%- endif %}
+{%- endset %}
 with
 
 experiments as (
@@ -35,33 +43,49 @@ experiment_metrics as (
 
 {{ quantile_arms(metrics) }}
 
--- Observations of a unit count from its exposure to the day before `counts_until`.
-units as (
+{% for metric in metrics %}
+{%- for unit_type, unit_column in unit_columns().items() %}
+{{ unit_type }}s_{{ metric.name }} as (
     select
         arms.arm,
-        arms.metric,
-        experiment_units.unit_type,
         experiment_units.unit_id,
         experiment_units.first_exposed_at,
-        experiment_units.exposure_date,
-        experiment_units.contamination_date,
-        case
-            when experiment_units.contamination_date <= arms.end_date then experiment_units.contamination_date
-            else cast({{ dbt.dateadd('day', 1, 'arms.end_date') }} as date)
-        end as counts_until
-    from {{ ref('experiment_units') }} as experiment_units
+        least(experiment_units.contamination_date, arms.counts_until) as counts_until
+    from {{ experiment_units }} as experiment_units
     inner join arms
         on
             experiment_units.experiment_id = arms.experiment_id
             and experiment_units.variant = arms.variant
+            and arms.metric = '{{ metric.name }}'
     where
-        not experiment_units.is_excluded
-        and experiment_units.exposure_date <= {{ date_of('built_to') }}
+        experiment_units.unit_type = '{{ unit_type }}'
+        and {{ is_counted }}
+),
+
+-- What such a unit had added up to leaves with it, on the day it is contaminated.
+leaving_{{ unit_type }}s_{{ metric.name }} as (
+    select
+        arms.arm,
+        experiment_units.unit_id,
+        experiment_units.first_exposed_at,
+        experiment_units.contamination_date
+    from {{ experiment_units }} as experiment_units
+    inner join arms
+        on
+            experiment_units.experiment_id = arms.experiment_id
+            and experiment_units.variant = arms.variant
+            and arms.metric = '{{ metric.name }}'
+    where
+        experiment_units.unit_type = '{{ unit_type }}'
+        and {{ is_counted }}
+        and experiment_units.contamination_date <= {{ date_of('built_to') }}
         {%- if is_incremental() %}
-        and {{ is_since_running_start('experiment_units.assigned_at') }}
+        and experiment_units.contamination_date >= {{ date_of('refreeze_from') }}
         {%- endif %}
 ),
 
+{% endfor %}
+{%- endfor %}
 changes as (
     {% for metric in metrics %}
     {%- for unit_type, unit_column in unit_columns().items() %}
@@ -70,44 +94,35 @@ changes as (
         observations.business_date,
         observations.value,
         count(*) as observations
-    from units
+    from {{ unit_type }}s_{{ metric.name }} as units
     inner join {{ delivery_observations }} as observations
         on
             units.unit_id = observations.{{ unit_column }}
             and units.first_exposed_at <= observations.ordered_at
             and units.counts_until > observations.business_date
     where
-        units.metric = '{{ metric.name }}'
-        and units.unit_type = '{{ unit_type }}'
-        and observations.metric = '{{ metric.name }}'
+        observations.metric = '{{ metric.name }}'
         and observations.business_date <= {{ date_of('built_to') }}
         {%- if is_incremental() %}
         and observations.business_date >= {{ date_of('refreeze_from') }}
         {%- endif %}
     group by units.arm, observations.business_date, observations.value
     union all
-    -- What a unit had added up to leaves with it, on the day it is contaminated.
     select
         units.arm,
         units.contamination_date as business_date,
         observations.value,
         -count(*) as observations
-    from units
+    from leaving_{{ unit_type }}s_{{ metric.name }} as units
     inner join {{ delivery_observations }} as observations
         on
             units.unit_id = observations.{{ unit_column }}
             and units.first_exposed_at <= observations.ordered_at
             and units.contamination_date > observations.business_date
     where
-        units.metric = '{{ metric.name }}'
-        and units.unit_type = '{{ unit_type }}'
-        and observations.metric = '{{ metric.name }}'
+        observations.metric = '{{ metric.name }}'
         and observations.business_date >= {{ date_of('running_from') }}
         and observations.business_date < {{ date_of('built_to') }}
-        and units.contamination_date <= {{ date_of('built_to') }}
-        {%- if is_incremental() %}
-        and units.contamination_date >= {{ date_of('refreeze_from') }}
-        {%- endif %}
     group by units.arm, units.contamination_date, observations.value
     union all
     {% endfor %}

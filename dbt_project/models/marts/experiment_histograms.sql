@@ -15,13 +15,6 @@
 {%- set experiment_units = ref('experiment_units') %}
 -- The linter loses count of the indentation inside loops of Jinja.
 -- noqa: disable=LT02
-{%- set is_counted %}
-        not experiment_units.is_excluded
-        and experiment_units.exposure_date <= {{ date_of('built_to') }}
-        {%- if is_incremental() %}
-        and {{ is_since_running_start('experiment_units.assigned_at') }}
-        {%- endif %}
-{%- endset %}
 with
 
 experiments as (
@@ -43,13 +36,16 @@ experiment_metrics as (
 
 {{ quantile_arms(metrics) }}
 
+-- The units of which observations count, from the exposure to the day before `counts_until`; and those of them that leave.
 {% for metric in metrics %}
-{%- for unit_type, unit_column in unit_columns().items() %}
-{{ unit_type }}s_{{ metric.name }} as (
+{%- for unit_type in unit_columns() %}
+{%- for leaving in ('', 'leaving_') %}
+{{ leaving }}{{ unit_type }}s_{{ metric.name }} as (
     select
         arms.arm,
         experiment_units.unit_id,
         experiment_units.first_exposed_at,
+        experiment_units.contamination_date,
         least(experiment_units.contamination_date, arms.counts_until) as counts_until
     from {{ experiment_units }} as experiment_units
     inner join arms
@@ -59,32 +55,21 @@ experiment_metrics as (
             and arms.metric = '{{ metric.name }}'
     where
         experiment_units.unit_type = '{{ unit_type }}'
-        and {{ is_counted }}
-),
-
--- What such a unit had added up to leaves with it, on the day it is contaminated.
-leaving_{{ unit_type }}s_{{ metric.name }} as (
-    select
-        arms.arm,
-        experiment_units.unit_id,
-        experiment_units.first_exposed_at,
-        experiment_units.contamination_date
-    from {{ experiment_units }} as experiment_units
-    inner join arms
-        on
-            experiment_units.experiment_id = arms.experiment_id
-            and experiment_units.variant = arms.variant
-            and arms.metric = '{{ metric.name }}'
-    where
-        experiment_units.unit_type = '{{ unit_type }}'
-        and {{ is_counted }}
+        and not experiment_units.is_excluded
+        and experiment_units.exposure_date <= {{ date_of('built_to') }}
+        {%- if is_incremental() %}
+        and {{ is_since_running_start('experiment_units.assigned_at') }}
+        {%- endif %}
+        {%- if leaving %}
         and experiment_units.contamination_date <= {{ date_of('built_to') }}
         {%- if is_incremental() %}
         and experiment_units.contamination_date >= {{ date_of('refreeze_from') }}
         {%- endif %}
+        {%- endif %}
 ),
 
 {% endfor %}
+{%- endfor %}
 {%- endfor %}
 changes as (
     {% for metric in metrics %}
@@ -108,6 +93,7 @@ changes as (
         {%- endif %}
     group by units.arm, observations.business_date, observations.value
     union all
+    -- What a unit had added up to leaves with it, on the day it is contaminated.
     select
         units.arm,
         units.contamination_date as business_date,

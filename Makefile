@@ -90,7 +90,8 @@ requirements: ## Resolve pyproject.toml anew into the hashed requirements files
 pictures: setup ## Take the README's pictures of the demo's pages, with Chromium
 	$(BIN)/python docs/images/make.py .local/reports dispatch_ranking
 
-# uv installs faster; pip where uv cannot be had. The files name every package, one asks for versions that we override, and pip, told of
+# uv installs faster; pip where uv cannot be had. What is installed is compiled at once, as pip does it: where Python may not write
+# beside it, every process would compile it anew. The files name every package, one asks for versions that we override, and pip, told of
 # hashes, trips over extras: --no-deps.
 .venv/installed: requirements-dev.txt pyproject.toml
 	@echo "Making the environment in .venv …"
@@ -99,7 +100,7 @@ pictures: setup ## Take the README's pictures of the demo's pages, with Chromium
 	@command -v uv >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv || true
 	@uv="$$(command -v uv || true)"; if [ -x $(BIN)/uv ]; then uv=$(BIN)/uv; fi; \
 	if [ -n "$$uv" ] && "$$uv" --version >/dev/null 2>&1; then \
-		"$$uv" pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-dev.txt; \
+		"$$uv" pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements-dev.txt; \
 		"$$uv" pip install --quiet --python $(BIN)/python --no-deps --editable .; \
 	else \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt; \

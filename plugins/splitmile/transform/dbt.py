@@ -7,12 +7,14 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from splitmile.errors import TransformFailed
-from splitmile.settings import Settings
+from splitmile.settings import BusinessDay, Settings
 from splitmile.warehouse import RedshiftAccess
 
 if TYPE_CHECKING:
@@ -66,7 +68,16 @@ def parse(settings: Settings, access: RedshiftAccess | None = None) -> Manifest:
     metrics = settings.path(settings.metrics_dir)
     if not metrics.is_dir():
         raise TransformFailed(f"{metrics} is no folder; metrics_dir must name a folder of dbt metric files (docs/metrics.md)")
-    return _parse(settings, access.database if access else None, _state_of_files(settings))
+    source = _Source(
+        engine=settings.warehouse.engine,
+        project_dir=settings.path(settings.dbt_project_dir),
+        metrics_dir=metrics,
+        business_day=settings.business_day,
+        database=access.database if access else None,
+        files=_state_of_files(settings),
+        settings=settings,
+    )
+    return _parse(source)
 
 
 def manifest_document(settings: Settings) -> dict[str, Any]:
@@ -161,9 +172,22 @@ def _run(
     raise NodesFailed(f"dbt {arguments[0]}: {words}. {target / 'dbt.log'} has the whole story.", outcome.result.results)
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What a manifest is of: installations that differ in nothing of it have one manifest, wherever their state is."""
+
+    engine: str
+    project_dir: Path
+    metrics_dir: Path
+    business_day: BusinessDay
+    database: str | None
+    files: tuple[tuple[str, int], ...]
+    settings: Settings = field(compare=False)
+
+
 @lru_cache(maxsize=4)
-def _parse(settings: Settings, database: str | None, _files: tuple[tuple[str, int], ...]) -> Manifest:
-    return _run(settings, ["parse"], project_vars(settings), {_DATABASE: database} if database else {})
+def _parse(source: _Source) -> Manifest:
+    return _run(source.settings, ["parse"], project_vars(source.settings), {_DATABASE: source.database} if source.database else {})
 
 
 def _log_in(access: RedshiftAccess) -> dict[str, str]:

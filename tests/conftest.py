@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from redshift_standin.faults import Faults
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: a worker takes a whole file, and the last one should be short."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def no_outside_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the person's environment reaches a test, and no test writes to the project's own state folder."""

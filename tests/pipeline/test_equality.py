@@ -24,7 +24,7 @@ from splitmile.warehouse import RedshiftAccess, Row, open_warehouse
 
 pytestmark = [pytest.mark.slow, pytest.mark.redshift]
 
-SIZE = CitySize(couriers=240, stores=40, customers=600, zones=12, daily_orders=900)
+SIZE = CitySize(couriers=120, stores=24, customers=300, zones=12, daily_orders=300)
 SCHEMAS = ("landing", "ops", "registry", "staging", "intermediate", "marts", "results")
 
 # When something ran, what it took, and ids that are drawn: all else is equal.

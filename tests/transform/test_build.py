@@ -52,6 +52,7 @@ def _unit_days(settings: Settings, access: RedshiftAccess | None) -> dict[date, 
     return {row["business_date"]: row["orders"] for row in rows}
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_only_changed_dates_up_to_the_run_are_replayed(settings: Settings, access: RedshiftAccess | None) -> None:
     with open_warehouse(settings, access) as warehouse:
@@ -78,6 +79,7 @@ def test_duckdb_writes_the_rows_of_a_date_once(settings: Settings) -> None:
     assert {cost.model: cost.rows_written for cost in report.costs}["delivery_observations"] == 1
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_views_are_made_again_when_one_is_gone(settings: Settings, access: RedshiftAccess | None) -> None:
     def made() -> set[str]:
@@ -94,6 +96,7 @@ def test_views_are_made_again_when_one_is_gone(settings: Settings, access: Redsh
     assert made() == everything
 
 
+@pytest.mark.slow
 def test_views_are_made_again_when_the_sql_of_any_model_may_be_another(settings: Settings, tmp_path: Path) -> None:
     project = tmp_path / "project"
     shutil.copytree(settings.path(settings.dbt_project_dir), project)
@@ -123,6 +126,7 @@ def test_views_are_made_again_when_the_sql_of_any_model_may_be_another(settings:
     assert not made()
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_a_date_that_lost_all_its_rows_is_emptied(settings: Settings, access: RedshiftAccess | None) -> None:
     with open_warehouse(settings, access) as warehouse:
@@ -136,6 +140,7 @@ def test_a_date_that_lost_all_its_rows_is_emptied(settings: Settings, access: Re
     assert _unit_days(settings, access) == {SECOND: 1}
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_another_business_day_builds_every_date_again(settings: Settings, access: RedshiftAccess | None) -> None:
     with open_warehouse(settings, access) as warehouse:

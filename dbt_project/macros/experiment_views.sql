@@ -5,26 +5,32 @@
     {#- Named before the condition, so that dbt learns of them when it parses. -#}
     {%- set unit_metrics, units = ref("experiment_unit_metrics"), ref("experiment_units") -%}
     {%- set experiments, experiment_metrics = ref("stg_experiments"), ref("stg_experiment_metrics") -%}
-    {%- if execute and flags.WHICH in ("build", "run") and load_relation(unit_metrics) and load_relation(units) -%}
+    {%- set windows, window_days = ref("stg_switchback_windows"), ref("switchback_window_days") -%}
+    {%- if execute and flags.WHICH in ("build", "run") and load_relation(unit_metrics) and load_relation(units) and load_relation(window_days) -%}
         {%- set there = described_views(unit_metrics.schema) -%}
         {%- set wanted = {} -%}
         {%- set query -%}
-            select experiments.experiment_id, experiment_metrics.metric
+            select experiments.experiment_id, experiments.is_switchback, experiment_metrics.metric
             from {{ experiments.render() }} as experiments
             inner join {{ experiment_metrics.render() }} as experiment_metrics
                 on experiments.experiment_id = experiment_metrics.experiment_id
             order by experiments.experiment_id, experiment_metrics.metric
         {%- endset -%}
-        {%- for experiment_id, metric in run_query(query).rows -%}
-            {%- do wanted.setdefault("experiment_" ~ experiment_id, {"id": experiment_id, "metrics": []}).metrics.append(metric) -%}
+        {%- for experiment_id, is_switchback, metric in run_query(query).rows -%}
+            {%- set experiment = wanted.setdefault("experiment_" ~ experiment_id, {"id": experiment_id, "is_switchback": is_switchback, "metrics": []}) -%}
+            {%- do experiment.metrics.append(metric) -%}
         {%- endfor -%}
         {#- The comment tells them from the views among the models. -#}
-        {%- for name, comment in there.items() if (comment or "").startswith("One row per unit of ") and name not in wanted -%}
+        {%- for name, comment in there.items() if modules.re.match("One row per (unit|window) of ", comment or "") and name not in wanted -%}
             {%- do run_query("drop view if exists " ~ api.Relation.create(schema=unit_metrics.schema, identifier=name)) -%}
         {%- endfor -%}
         {%- for name, experiment in wanted.items() -%}
-            {%- set definition = experiment_view_query(experiment.id, experiment.metrics, unit_metrics.render(), units.render()) -%}
-            {%- set comment = "One row per unit of " ~ experiment.id ~ ", as of its newest date. Definition " ~ local_md5(definition) -%}
+            {%- if experiment.is_switchback -%}
+                {%- set definition = switchback_view_query(experiment.id, experiment.metrics, windows.render(), window_days.render()) -%}
+            {%- else -%}
+                {%- set definition = experiment_view_query(experiment.id, experiment.metrics, unit_metrics.render(), units.render()) -%}
+            {%- endif -%}
+            {%- set comment = "One row per " ~ ("window" if experiment.is_switchback else "unit") ~ " of " ~ experiment.id ~ ", as of its newest date. Definition " ~ local_md5(definition) -%}
             {%- if there.get(name) != comment -%}
                 {%- do replace_view(api.Relation.create(database=unit_metrics.database, schema=unit_metrics.schema, identifier=name, type="view"), definition, comment) -%}
             {%- endif -%}
@@ -58,6 +64,56 @@
             where newest.experiment_id = {{ experiment }}
         )
     group by unit_metrics.unit_id, unit_metrics.variant, units.exposure_date, unit_metrics.as_of_date
+{%- endmacro %}
+
+{#- One row per zone and window that is over by the end of the newest date that the experiment has. -#}
+{% macro switchback_view_query(experiment_id, metric_names, windows, window_days) -%}
+    {%- set experiment = dbt.string_literal(dbt.escape_single_quotes(experiment_id)) -%}
+    {%- set metrics = registered_metrics() | selectattr("name", "in", metric_names) | list -%}
+    select
+        windows.zone_id,
+        windows.window_number,
+        windows.variant,
+        windows.starts_at,
+        windows.counts_from,
+        windows.ends_at,
+        newest.as_of_date,
+        coalesce(sums.burn_in_orders, 0) as burn_in_orders,
+        {%- for metric in metrics %}
+        {%- set numerator = "coalesce(sums." ~ metric.numerator ~ ", 0)" %}
+        {{ "case when " ~ numerator ~ " > 0 then 1 else 0 end" if metric.kind == "proportion" else numerator }} as {{ adapter.quote(metric.name ~ "_numerator") }},
+        {% if metric.denominator -%}
+            coalesce(sums.{{ metric.denominator }}, 0)
+        {%- elif metric.kind == "proportion" -%}
+            1
+        {%- else -%}
+            cast({{ seconds_between("windows.counts_from", "windows.ends_at") }} as double precision)
+            / {{ seconds_between("windows.starts_at", "windows.ends_at") }}
+        {%- endif %} as {{ adapter.quote(metric.name ~ "_denominator") }}
+        {{- "," if not loop.last }}
+        {%- endfor %}
+    from {{ windows }} as windows
+    inner join (
+        select max(business_date) as as_of_date from {{ window_days }}
+        where experiment_id = {{ experiment }}
+    ) as newest
+        on {{ business_date(dbt.dateadd("second", -1, "windows.ends_at")) }} <= newest.as_of_date
+    left join (
+        select
+            zone_id,
+            window_number,
+            {%- for measure in ["burn_in_orders"] + measures_of(metrics) %}
+            cast(sum({{ measure }}) as bigint) as {{ measure }}
+            {{- "," if not loop.last }}
+            {%- endfor %}
+        from {{ window_days }}
+        where experiment_id = {{ experiment }}
+        group by zone_id, window_number
+    ) as sums
+        on
+            windows.zone_id = sums.zone_id
+            and windows.window_number = sums.window_number
+    where windows.experiment_id = {{ experiment }}
 {%- endmacro %}
 
 {#- The views of a schema and their comments. -#}

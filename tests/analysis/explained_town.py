@@ -178,7 +178,7 @@ class Town:
             {"delivery_id": f"d{at}", "courier_id": d.unit, **{name: getattr(d, name) for name in list(delivered)[2:]}}
             for at, d in enumerate(self.deliveries)
         ]
-        _table(warehouse, "intermediate.int_deliveries_timed", delivered, rows)
+        make_table(warehouse, "intermediate.int_deliveries_timed", delivered, rows)
         names = list(self.deliveries[0].measures)
         unit_key = {"unit_type": "varchar(32)", "unit_id": "varchar(64)", "business_date": "date"}
         days: dict[tuple[str, date], dict[str, int]] = {}
@@ -186,14 +186,14 @@ class Town:
             day = days.setdefault((d.unit, d.business_date), dict.fromkeys(names, 0))
             days[d.unit, d.business_date] = {name: day[name] + d.measures[name] for name in names}
         keyed = [{"unit_type": "courier", "unit_id": unit, "business_date": day, **sums} for (unit, day), sums in days.items()]
-        _table(warehouse, "marts.unit_days", unit_key | dict.fromkeys(names, "bigint"), keyed)
+        make_table(warehouse, "marts.unit_days", unit_key | dict.fromkeys(names, "bigint"), keyed)
         totals = []
         for unit in self.units:
             until = [d for d in self.of(unit) if d.business_date <= AS_OF]
             if until:
                 total = {name: sum(d.measures[name] for d in until) for name in names}
                 totals.append({"unit_type": "courier", "unit_id": unit.name, "business_date": AS_OF, **total})
-        _table(warehouse, "marts.unit_totals", unit_key | dict.fromkeys(names, "bigint"), totals)
+        make_table(warehouse, "marts.unit_totals", unit_key | dict.fromkeys(names, "bigint"), totals)
         self._build_experiment(warehouse, names)
 
     def _build_experiment(self, warehouse: Warehouse, names: list[str]) -> None:
@@ -218,7 +218,7 @@ class Town:
                     **{f"base_{name}": sum(d.measures[name] for d in before) for name in names},
                 }
             )
-        _table(warehouse, "marts.experiment_units", columns | {f"base_{name}": "bigint" for name in names}, rows)
+        make_table(warehouse, "marts.experiment_units", columns | {f"base_{name}": "bigint" for name in names}, rows)
         key = {"experiment_id": "varchar(64)", "metric": "varchar(64)", "as_of_date": "date", "variant": "varchar(64)"}
         additive = [metric for metric in METRICS if metric.kind is not MetricKind.quantile]
         keyed = lambda metric, variant: {"experiment_id": "e", "metric": metric.name, "as_of_date": AS_OF, "variant": variant}  # noqa: E731
@@ -227,15 +227,16 @@ class Town:
             for metric in additive
             for name, (variant, parts) in self.values(metric).items()
         ]
-        _table(warehouse, "marts.experiment_unit_metrics", key | {"unit_id": "varchar(64)"} | dict.fromkeys(PARTS, "bigint"), values)
+        make_table(warehouse, "marts.experiment_unit_metrics", key | {"unit_id": "varchar(64)"} | dict.fromkeys(PARTS, "bigint"), values)
         moments = [
             {**keyed(metric, variant), "segment": "all", **sums} for metric in additive for variant, sums in self.moments(metric).items()
         ]
         sums = dict.fromkeys((name for name in moments[0] if name.startswith("sum_")), "decimal(38, 0)")
-        _table(warehouse, "marts.experiment_moments", key | {"segment": "varchar(64)", "units": "bigint"} | sums, moments)
+        make_table(warehouse, "marts.experiment_moments", key | {"segment": "varchar(64)", "units": "bigint"} | sums, moments)
 
 
-def _table(warehouse: Warehouse, name: str, columns: Mapping[str, str], rows: list[dict[str, Any]]) -> None:
+def make_table(warehouse: Warehouse, name: str, columns: Mapping[str, str], rows: list[dict[str, Any]]) -> None:
+    """A table with rows, as dbt would have made it."""
     warehouse.execute(f"create table {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})")
     warehouse.append(name, rows)
 

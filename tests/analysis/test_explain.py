@@ -10,10 +10,11 @@ import pytest
 
 from analysis.explained_town import AS_OF, EXPRESSIONS, METRICS, PLAN, START, Town, unborn_plan
 from redshift_target import ENGINES
-from splitmile.analysis.explain import SAMPLE_SIZE, explain
+from splitmile.analysis.explain import explain
+from splitmile.analysis.provenance import SAMPLE_SIZE
 from splitmile.errors import AnalysisError
 from splitmile.registry import MetricKind, Registry
-from splitmile.results.explanations import Explanation
+from splitmile.results.explanations import UnitsExplanation
 from splitmile.settings import Settings
 from splitmile.warehouse import RedshiftAccess, Warehouse, open_warehouse
 
@@ -39,8 +40,10 @@ def marts(settings: Settings, access: RedshiftAccess | None, town: Town) -> Iter
         yield warehouse
 
 
-def _explained(marts: Warehouse, settings: Settings, metric: str, **more: object) -> Explanation:
-    return explain(marts, settings, REGISTRY, EXPRESSIONS, "e", metric, **more)  # type: ignore[arg-type]
+def _explained(marts: Warehouse, settings: Settings, metric: str, **more: object) -> UnitsExplanation:
+    found = explain(marts, settings, REGISTRY, EXPRESSIONS, "e", metric, **more)  # type: ignore[arg-type]
+    assert isinstance(found, UnitsExplanation)
+    return found
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis import explained_zones
 from analysis.explained_town import EXPRESSIONS, PLAN, Town
 from cli.conftest import Run
 from splitmile import transform
@@ -70,3 +71,30 @@ def test_an_unknown_metric_ends_with_1_and_names_the_likely_one(town: Settings, 
     code, out, err = run("explain", "e", "activ")
     assert (code, out) == (1, "")
     assert "did you mean `active`?" in err
+
+
+def test_a_switchback_is_answered_with_windows(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    settings = load_settings()
+    with open_warehouse(settings) as warehouse:
+        explained_zones.Zones().build(warehouse)
+        explained_zones.publish(warehouse, settings, explained_zones.END)
+    monkeypatch.setattr(transform, "read_registry", lambda _: Registry((explained_zones.PLAN,), ()))
+    monkeypatch.setattr(measures, "read_expressions", lambda _: explained_zones.EXPRESSIONS)
+    code, out, _ = run("explain", "e", "delivery_time", "--unit", "north/2")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[1] == "An experiment · by window of zones, 2026-03-02 to 2026-03-03, day 2"
+    for heading in ("Windows", "Estimate", "Window north/2", "Its sums", "The same from switchback_window_days, to paste"):
+        assert heading in lines, heading
+    assert "published by switchback: " in out
+    assert "against the schedule" in out
+    assert out.count("adds up") == 2
+    assert "have changed since" not in out
+    query = out.split("The same from deliveries, to paste\n")[1]
+    with open_warehouse(settings) as warehouse:
+        assert [row["variant"] for row in warehouse.fetch(query)] == ["off", "on"]
+    code, out, _ = run("explain", "e", "delivery_time", "--unit", "north/2", "--json")
+    document = json.loads(out)
+    assert (code, document["is_reproduced"]) == (0, True)
+    assert [row["variant"] for row in document["counts"]] == ["off", "on"]
+    assert document["trail"]["value"]["zone_id"] == "north"

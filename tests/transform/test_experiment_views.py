@@ -19,7 +19,7 @@ FIRST, SECOND, MUCH_LATER = date(2026, 3, 2), date(2026, 3, 3), date(2026, 4, 20
 
 @dataclass(frozen=True)
 class Place:
-    """A warehouse with two couriers, each in both experiments from the first date on, and a delivery of one of them a day."""
+    """Two couriers, each in two experiments from the first date on, with a delivery of one of them a day; and a zone that switches."""
 
     settings: Settings
     access: RedshiftAccess | None
@@ -49,20 +49,20 @@ class Place:
         return len(re.findall(rf'create view "\w+"\."marts"\."{view}" as', log))
 
 
-def _register(warehouse: Warehouse, experiment_id: str, last: date, metrics: tuple[str, ...]) -> None:
+def _register(warehouse: Warehouse, experiment_id: str, last: date, metrics: tuple[str, ...], *, is_switchback: bool = False) -> None:
     experiment = {
         "experiment_id": experiment_id,
         "title": "t",
         "owner": "o",
         "service": "s",
         "hypothesis": "h",
-        "unit_type": "courier",
+        "unit_type": "zone" if is_switchback else "courier",
         "control_variant": "a",
         "start_date": FIRST,
         "end_date": last,
         "alpha": 0.05,
         "planned_units": 2,
-        "is_switchback": False,
+        "is_switchback": is_switchback,
         "definition": "d",
         "revision": "r",
         "synced_at": datetime.combine(FIRST, time()),
@@ -72,6 +72,27 @@ def _register(warehouse: Warehouse, experiment_id: str, last: date, metrics: tup
     warehouse.append("registry.variants", variants)
     planned = [{"experiment_id": experiment_id, "metric": metric, "role": "primary", "kind": "ratio"} for metric in metrics]
     warehouse.append("registry.experiment_metrics", planned)
+
+
+def _schedule(warehouse: Warehouse) -> None:
+    """One zone, whose business date ends within the fourth of five windows of two hours; half an hour of burn-in after each switch."""
+    windows = []
+    for number, variant in enumerate("aabba"):
+        starts_at = datetime.combine(FIRST, time(13)) + timedelta(hours=2 * number)
+        window = {"experiment_id": "zones", "zone_id": "z", "window_number": number, "variant": variant, "starts_at": starts_at}
+        burn_in = timedelta(minutes=30 if number in (0, 2, 4) else 0)
+        windows.append(window | {"ends_at": starts_at + timedelta(hours=2), "counts_from": starts_at + burn_in})
+    warehouse.append("registry.switchback_windows", windows)
+
+
+def _ordered(warehouse: Warehouse, minutes: tuple[int, ...]) -> None:
+    """Orders of the zone, so many minutes after the first window began; those of odd minutes are cancelled."""
+    for number, minute in enumerate(minutes):
+        ordered_at = datetime.combine(FIRST, time(13)) + timedelta(minutes=minute)
+        delivery = {"delivery_id": f"z{number}", "store_id": "s", "zone_id": "z", "ordered_at": ordered_at}
+        ended = {"status": "cancelled", "cancelled_at": ordered_at} if minute % 2 else {"status": "delivered", "delivered_at": ordered_at}
+        origin = {"partition_date": FIRST, "object_number": 2, "line_number": number}
+        warehouse.append("landing.deliveries", [delivery | ended | origin])
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -86,6 +107,10 @@ def place(settings: Settings, access: RedshiftAccess | None) -> Place:
     with open_warehouse(settings, access) as warehouse:
         _register(warehouse, "short", FIRST, ("orders", "cancellation_rate"))
         _register(warehouse, "long", MUCH_LATER, ("orders",))
+        _register(warehouse, "zones", SECOND, ("active_units", "cancellation_rate", "orders"), is_switchback=True)
+        _schedule(warehouse)
+        # In the burn-in, after it, twice in window 1, none in 2, in 3 before the business date ends, and in 4.
+        _ordered(warehouse, (29, 30, 130, 239, 400, 511))
         for experiment_id in ("short", "long"):
             exposures = [
                 {
@@ -118,9 +143,40 @@ def place(settings: Settings, access: RedshiftAccess | None) -> Place:
     return Place(settings, access)
 
 
+def _assert_that_windows_are_shown_once_they_are_over(place: Place, numbers: list[int]) -> None:
+    begun = datetime.combine(FIRST, time(13))
+    rows = place.fetch("select * from marts.experiment_zones order by window_number")
+    assert rows[0] == {
+        "zone_id": "z",
+        "window_number": 0,
+        "variant": "a",
+        "starts_at": begun,
+        "counts_from": begun + timedelta(minutes=30),
+        "ends_at": begun + timedelta(hours=2),
+        "as_of_date": FIRST if len(numbers) == 3 else SECOND,
+        "burn_in_orders": 1,
+        "active_units_numerator": 1,
+        "active_units_denominator": 1,
+        "cancellation_rate_numerator": 0,
+        "cancellation_rate_denominator": 1,
+        "orders_numerator": 1,
+        "orders_denominator": 0.75,
+    }
+    shown = (
+        "orders_numerator",
+        "orders_denominator",
+        "cancellation_rate_numerator",
+        "cancellation_rate_denominator",
+        "active_units_numerator",
+    )
+    expected = [(1, 0.75, 0, 1, 1), (2, 1, 1, 2, 1), (0, 0.75, 0, 0, 0), (1, 1, 0, 1, 1), (1, 0.75, 1, 1, 0)]
+    assert [tuple(row[name] for name in shown) for row in rows] == [expected[number] for number in numbers]
+
+
 def test_views_follow_the_registry(place: Place) -> None:
     place.build(FIRST)
-    assert place.views() == {"experiment_short", "experiment_long"}
+    assert place.views() == {"experiment_short", "experiment_long", "experiment_zones"}
+    _assert_that_windows_are_shown_once_they_are_over(place, [0, 1, 2])
     expected = {
         "unit_id": "courier-a",
         "variant": "a",
@@ -146,13 +202,14 @@ def test_views_follow_the_registry(place: Place) -> None:
         "values ('long', 'cancellation_rate', 'primary', 'ratio')"
     )
     place.build(SECOND)
-    assert place.times_made("experiment_short") == 1
+    assert (place.times_made("experiment_short"), place.times_made("experiment_zones")) == (1, 1)
+    _assert_that_windows_are_shown_once_they_are_over(place, [0, 1, 2, 3, 4])
     assert place.times_made("experiment_long") == 2
     rows = place.fetch("select as_of_date, cancellation_rate_numerator as n from marts.experiment_long where variant = 'a'")
     assert rows == [{"as_of_date": SECOND, "n": 2}]
 
     # Out of the registry, out of the schema. An experiment that is over keeps its last rows, however old.
-    place.execute("delete from registry.experiments where experiment_id = 'long'")
+    place.execute("delete from registry.experiments where experiment_id in ('long', 'zones')")
     place.build(MUCH_LATER)
     assert place.views() == {"experiment_short"}
     assert place.fetch("select as_of_date, orders_numerator as n from marts.experiment_short where variant = 'a'") == [

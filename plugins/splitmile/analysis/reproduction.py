@@ -6,7 +6,7 @@ They are made for a person to paste, so they have literals in the place of param
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import combinations_with_replacement
 
 from splitmile.registry.plan import Metric, MetricKind, Plan
@@ -14,8 +14,10 @@ from splitmile.registry.plan import Metric, MetricKind, Plan
 PARTS = ("numerator", "denominator", "covariate_numerator", "covariate_denominator")
 
 
-def _literal(value: str | date) -> str:
-    """A value as SQL."""
+def literal(value: str | date) -> str:
+    """A value as SQL; instants are in UTC."""
+    if isinstance(value, datetime):
+        return f"timestamp '{value:%Y-%m-%d %H:%M:%S}'"
     if isinstance(value, date):
         return f"date '{value}'"
     return "'" + value.replace("'", "''") + "'"
@@ -105,7 +107,7 @@ def complete_from(metric: Metric) -> int:
 
 def _units(plan: Plan, metric: Metric, as_of: date, bases: tuple[str, ...] | list[str]) -> str:
     columns = ",\n        ".join(["unit_id", "variant", "first_exposed_at", "exposure_date", *(f"base_{name}" for name in bases)])
-    complete = f"exposure_date <= {_literal(as_of)}"
+    complete = f"exposure_date <= {literal(as_of)}"
     if complete_from(metric):
         complete += f" - {complete_from(metric)}"
     return f"""units as (
@@ -113,10 +115,10 @@ def _units(plan: Plan, metric: Metric, as_of: date, bases: tuple[str, ...] | lis
         {columns}
     from marts.experiment_units
     where
-        experiment_id = {_literal(plan.experiment_id)}
+        experiment_id = {literal(plan.experiment_id)}
         and not is_excluded
         and {complete}
-        and (contamination_date is null or contamination_date > {_literal(as_of)})
+        and (contamination_date is null or contamination_date > {literal(as_of)})
 )"""
 
 
@@ -135,8 +137,8 @@ def _from_unit_days(plan: Plan, metric: Metric, as_of: date, measures: list[str]
         columns.append(f"coalesce({total}, 0){base} as {measure}")
     join = (
         "left join marts.unit_days as days\n        on\n"
-        f"            days.unit_type = {_literal(plan.unit_type)}\n            and days.unit_id = units.unit_id\n"
-        f"            and days.business_date <= {_literal(as_of)}"
+        f"            days.unit_type = {literal(plan.unit_type)}\n            and days.unit_id = units.unit_id\n"
+        f"            and days.business_date <= {literal(as_of)}"
     )
     return columns + _covariates(metric, {measure: f"days.{measure}" for measure in measures}, "days"), join
 
@@ -148,7 +150,7 @@ def _from_deliveries(plan: Plan, metric: Metric, as_of: date, expressions: Mappi
     join = (
         "left join intermediate.int_deliveries_timed as deliveries\n        on\n"
         f"            deliveries.{plan.unit_type}_id = units.unit_id\n"
-        f"            and deliveries.business_date between {_literal(earliest)} and {_literal(as_of)}"
+        f"            and deliveries.business_date between {literal(earliest)} and {literal(as_of)}"
     )
     return columns + _covariates(metric, expressions, "deliveries"), join
 
@@ -156,7 +158,7 @@ def _from_deliveries(plan: Plan, metric: Metric, as_of: date, expressions: Mappi
 def _counted_deliveries(metric: Metric, as_of: date) -> str:
     first, last = _days(metric)
     begin = f"deliveries.business_date >= units.exposure_date + {first}" if first > 0 else "deliveries.ordered_at >= units.first_exposed_at"
-    end = f"deliveries.business_date <= {_literal(as_of) if last is None else f'units.exposure_date + {last}'}"
+    end = f"deliveries.business_date <= {literal(as_of) if last is None else f'units.exposure_date + {last}'}"
     return f"{begin} and {end}"
 
 

@@ -63,7 +63,7 @@ def analyze_switchback(warehouse: Warehouse, settings: Settings, plan: Plan, as_
         AnalysisError: The marts hold a window that the design does not have.
         StatisticsError: The design's schedule is too short.
     """
-    design = stats.SwitchbackDesign.from_dict(_switchback(plan).design)
+    design = stats.SwitchbackDesign.from_dict(switchback_of(plan).design)
     over_before = settings.business_day.starts_at(as_of + timedelta(days=1))
     return compute_switchback(
         plan,
@@ -93,7 +93,7 @@ def compute_switchback(
     Raises:
         StatisticsError: The design's schedule is too short.
     """
-    switchback = _switchback(plan)
+    switchback = switchback_of(plan)
     design = stats.SwitchbackDesign.from_dict(switchback.design)
     has_ended = as_of >= plan.end_date
     arms = design.draw()
@@ -171,6 +171,17 @@ def read_windows(warehouse: Warehouse, plan: Plan, design: stats.SwitchbackDesig
     return WindowSums({name: laid_out(name) for name in measures}, int(frame["burn_in_orders"].sum()))
 
 
+def switchback_of(plan: Plan) -> Switchback:
+    """The design of a switchback experiment.
+
+    Raises:
+        AnalysisError: It is none.
+    """
+    if plan.switchback is None:
+        raise AnalysisError(f"{plan.experiment_id} is no switchback experiment; its units keep their variant")
+    return plan.switchback
+
+
 def _read_exposures(warehouse: Warehouse, plan: Plan, as_of: date) -> ExposureCounts:
     row = warehouse.fetch(
         "select coalesce(sum(exposures), 0) as exposures, coalesce(sum(violations), 0) as violations, "
@@ -179,12 +190,6 @@ def _read_exposures(warehouse: Warehouse, plan: Plan, as_of: date) -> ExposureCo
         [plan.experiment_id, plan.start_date, as_of],
     )[0]
     return ExposureCounts(int(row["exposures"]), int(row["violations"]), int(row["outside"]))
-
-
-def _switchback(plan: Plan) -> Switchback:
-    if plan.switchback is None:
-        raise AnalysisError(f"{plan.experiment_id} is no switchback experiment; its units keep their variant")
-    return plan.switchback
 
 
 def _counted_share(design: stats.SwitchbackDesign, arms: NDArray[np.int8], switchback: Switchback, over_before: datetime) -> FloatArray:

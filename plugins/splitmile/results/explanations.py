@@ -13,7 +13,7 @@ class MeasureUse:
 
     Attributes:
         part: numerator, denominator or, of a quantile, observations.
-        name: Its column in unit_days.
+        name: Its column in unit_days and switchback_window_days.
         expression: The SQL over one delivery that is added up.
     """
 
@@ -68,11 +68,11 @@ class VariantMoments:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedEffect:
-    """A treatment against the control: from the moments as they stand, and as it was published.
+    """A treatment against the control: from the sums as they stand, and as it was published.
 
     Attributes:
         treatment: The treatment.
-        difference: Treatment less control, unadjusted.
+        difference: Treatment less control, without covariate, zones and hours taken into account.
         method: Of the published estimate; none where nothing is published as of the date, as all that follow.
         absolute_estimate, absolute_standard_error, relative_estimate: As published.
         theta, variance_removed: Of its covariate; none without one.
@@ -107,7 +107,7 @@ class UnitValue:
 
 @dataclass(frozen=True, slots=True)
 class TrailDelivery:
-    """A delivery of the exposure day; it counts from the instant of exposure on."""
+    """A delivery of the exposure day, which counts from the instant of exposure on, or of a window, where it does after the burn-in."""
 
     delivery_id: str
     ordered_at: datetime
@@ -172,23 +172,117 @@ class UnitTrail:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowCounts:
+    """The windows of one variant in a switchback experiment; `scheduled` is the sum of all others.
+
+    Attributes:
+        variant: Whose windows.
+        scheduled: Zones times windows that the schedule gives the variant.
+        not_over: End after the as-of date.
+        without_denominator: Have nothing to divide by, such as no delivered order.
+        counted: Those in the estimate.
+    """
+
+    variant: str
+    scheduled: int
+    not_over: int
+    without_denominator: int
+    counted: int
+
+
+@dataclass(frozen=True, slots=True)
+class VariantWindows:
+    """The windows of one variant added up.
+
+    Attributes:
+        variant: Whose windows.
+        windows: How many count.
+        sum_numerator: Over them.
+        sum_denominator: Over them; of a mean the share of each window that the burn-in leaves, so no whole number.
+        value: The one over the other; none without a window.
+        formula: How `value` is made, with its numbers.
+    """
+
+    variant: str
+    windows: int
+    sum_numerator: int
+    sum_denominator: float
+    value: float | None
+    formula: str
+
+
+@dataclass(frozen=True, slots=True)
+class WindowValue:
+    """A window of a zone and what the metric has in it.
+
+    Attributes:
+        variant: The scheduled one.
+        zone_id, window_number, starts_at, counts_from, ends_at: Of the schedule, in UTC; before `counts_from` is the burn-in.
+        numerator, denominator: After the burn-in.
+        contribution: Numerator less the variant's value times the denominator: how far it pulls the variant, and which way.
+    """
+
+    variant: str
+    zone_id: str
+    window_number: int
+    starts_at: datetime
+    counts_from: datetime
+    ends_at: datetime
+    numerator: int
+    denominator: float
+    contribution: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowExposure:
+    """An exposure of the zone within the window; `as_scheduled` says whether it met the window's variant."""
+
+    exposed_at: datetime
+    variant: str
+    as_scheduled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSum:
+    """One measure of one window, twice: as switchback_window_days has it, and from its deliveries after the burn-in."""
+
+    measure: str
+    total: int
+    of_deliveries: int
+    adds_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WindowTrail:
+    """How one window came to its value.
+
+    Attributes:
+        value: The window, and what it has in the metric.
+        exposures: Of the zone, within the window.
+        deliveries: Ordered in the zone within the window; those that do not count are of its burn-in.
+        sums: By measure.
+    """
+
+    value: WindowValue
+    exposures: tuple[WindowExposure, ...]
+    deliveries: tuple[TrailDelivery, ...]
+    sums: tuple[WindowSum, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """The rows and the SQL behind a metric of an experiment as of a business date.
 
     Attributes:
         experiment_id, title, unit_type, start_date, end_date, metric, label, kind, role: Of the plan.
         as_of_date: The business date.
-        definition: What is counted, in words: window, cap, covariate, quantile.
+        definition: What is counted, in words: window, cap, covariate, quantile, burn-in.
         measures: What is added up.
-        counts: Units by variant, in the plan's order, as are the moments.
-        moments: Empty for a quantile, which is made from histograms.
-        is_reproduced: The query over unit_days gives these moments now. Where it does not, rows of its days have changed since the
-            moments were made, and running the date again restates them. None where there are no moments.
+        is_reproduced: The rows as they are now give these figures. Where they do not, they have changed since the figures were
+            made, and running the date again restates them. None where there is nothing to compare.
         effects: One a treatment.
-        sample: Of each variant the units that pull most, the strongest first.
-        trail: Of the unit that was asked for.
         compiled: The models that made it and the files with their SQL as it ran.
-        queries: By what they read, queries that give the moments again, ready to paste.
+        queries: By what they read, queries that give the sums again, ready to paste.
     """
 
     experiment_id: str
@@ -203,11 +297,41 @@ class Explanation:
     as_of_date: date
     definition: tuple[str, ...]
     measures: tuple[MeasureUse, ...]
-    counts: tuple[UnitCounts, ...]
-    moments: tuple[VariantMoments, ...]
     is_reproduced: bool | None
     effects: tuple[ExplainedEffect, ...]
-    sample: tuple[UnitValue, ...]
-    trail: UnitTrail | None
     compiled: Mapping[str, str]
     queries: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitsExplanation(Explanation):
+    """Of an experiment whose units keep their variant.
+
+    Attributes:
+        counts: Units by variant, in the plan's order, as are the moments.
+        moments: Empty for a quantile, which is made from histograms.
+        sample: Of each variant the units that pull most, the strongest first.
+        trail: Of the unit that was asked for.
+    """
+
+    counts: tuple[UnitCounts, ...]
+    moments: tuple[VariantMoments, ...]
+    sample: tuple[UnitValue, ...]
+    trail: UnitTrail | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowsExplanation(Explanation):
+    """Of a switchback experiment, whose zones switch between the variants.
+
+    Attributes:
+        counts: Windows by variant, the control first, as are the sums.
+        sums: The windows that count, added up.
+        sample: Of each variant the windows that pull most, the strongest first.
+        trail: Of the window that was asked for.
+    """
+
+    counts: tuple[WindowCounts, ...]
+    sums: tuple[VariantWindows, ...]
+    sample: tuple[WindowValue, ...]
+    trail: WindowTrail | None

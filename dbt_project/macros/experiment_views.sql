@@ -3,10 +3,10 @@
     the statements would otherwise take longer than the models, and each would wait for whoever reads the view. -#}
 {% macro publish_experiment_views() -%}
     {#- Named before the condition, so that dbt learns of them when it parses. -#}
-    {%- set unit_metrics, units = ref("experiment_unit_metrics"), ref("experiment_units") -%}
+    {%- set unit_metrics, units, totals = ref("experiment_unit_metrics"), ref("experiment_units"), ref("unit_totals") -%}
     {%- set experiments, experiment_metrics = ref("stg_experiments"), ref("stg_experiment_metrics") -%}
     {%- set windows, window_days = ref("stg_switchback_windows"), ref("switchback_window_days") -%}
-    {%- if execute and flags.WHICH in ("build", "run") and load_relation(unit_metrics) and load_relation(units) and load_relation(window_days) -%}
+    {%- if execute and flags.WHICH in ("build", "run") and load_relation(unit_metrics) and load_relation(window_days) -%}
         {%- set there = described_views(unit_metrics.schema) -%}
         {%- set wanted = {} -%}
         {%- set query -%}
@@ -28,7 +28,9 @@
             {%- if experiment.is_switchback -%}
                 {%- set definition = switchback_view_query(experiment.id, experiment.metrics, windows.render(), window_days.render()) -%}
             {%- else -%}
-                {%- set definition = experiment_view_query(experiment.id, experiment.metrics, unit_metrics.render(), units.render()) -%}
+                {%- set definition = experiment_view_query(
+                    experiment.id, experiment.metrics, experiments.render(), units.render(), totals.render(), unit_metrics.render()
+                ) -%}
             {%- endif -%}
             {%- set comment = "One row per " ~ ("window" if experiment.is_switchback else "unit") ~ " of " ~ experiment.id ~ ", as of its newest date. Definition " ~ local_md5(definition) -%}
             {%- if there.get(name) != comment -%}
@@ -38,32 +40,52 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- One row per clean unit as of the newest date that the experiment has. -#}
-{% macro experiment_view_query(experiment_id, metrics, unit_metrics, units) -%}
+{#- One row per clean unit as of the newest date that the experiment has. A quantile is no sum over units: of it there are the unit's
+    observations. -#}
+{% macro experiment_view_query(experiment_id, metric_names, experiments, units, totals, unit_metrics) -%}
     {%- set experiment = dbt.string_literal(dbt.escape_single_quotes(experiment_id)) -%}
+    {%- set metrics = registered_metrics() | selectattr("name", "in", metric_names) | list -%}
     select
-        unit_metrics.unit_id,
-        unit_metrics.variant,
+        units.unit_id,
+        units.variant,
         units.exposure_date,
-        unit_metrics.as_of_date,
+        newest.as_of_date,
         {%- for metric in metrics %}
-        {%- set literal = dbt.string_literal(dbt.escape_single_quotes(metric)) %}
-        max(case when unit_metrics.metric = {{ literal }} then unit_metrics.numerator end) as {{ adapter.quote(metric ~ "_numerator") }},
-        max(case when unit_metrics.metric = {{ literal }} then unit_metrics.denominator end) as {{ adapter.quote(metric ~ "_denominator") }}
+        {%- if metric.kind == "quantile" %}
+        {%- set observed = metric.name ~ "_observed" %}
+        max(coalesce(totals.{{ observed }}, 0) - units.base_{{ observed }}) as {{ adapter.quote(metric.name ~ "_observations") }}
+        {%- else %}
+        {%- set literal = dbt.string_literal(metric.name) %}
+        max(case when unit_metrics.metric = {{ literal }} then unit_metrics.numerator end) as {{ adapter.quote(metric.name ~ "_numerator") }},
+        max(case when unit_metrics.metric = {{ literal }} then unit_metrics.denominator end) as {{ adapter.quote(metric.name ~ "_denominator") }}
+        {%- endif %}
         {{- "," if not loop.last }}
         {%- endfor %}
-    from {{ unit_metrics }} as unit_metrics
-    left join {{ units }} as units
+    from {{ units }} as units
+    inner join (
+        select max(kept.business_date) as as_of_date
+        from (select distinct business_date from {{ totals }}) as kept
+        inner join {{ experiments }} as experiments
+            on kept.business_date between experiments.start_date and experiments.end_date
+        where experiments.experiment_id = {{ experiment }}
+    ) as newest
         on
-            unit_metrics.experiment_id = units.experiment_id
-            and unit_metrics.unit_id = units.unit_id
+            units.exposure_date <= newest.as_of_date
+            and (units.contamination_date is null or units.contamination_date > newest.as_of_date)
+    left join {{ totals }} as totals
+        on
+            units.unit_type = totals.unit_type
+            and units.unit_id = totals.unit_id
+            and newest.as_of_date = totals.business_date
+    left join {{ unit_metrics }} as unit_metrics
+        on
+            unit_metrics.experiment_id = {{ experiment }}
+            and units.unit_id = unit_metrics.unit_id
+            and newest.as_of_date = unit_metrics.as_of_date
     where
-        unit_metrics.experiment_id = {{ experiment }}
-        and unit_metrics.as_of_date = (
-            select max(newest.as_of_date) from {{ unit_metrics }} as newest
-            where newest.experiment_id = {{ experiment }}
-        )
-    group by unit_metrics.unit_id, unit_metrics.variant, units.exposure_date, unit_metrics.as_of_date
+        units.experiment_id = {{ experiment }}
+        and not units.is_excluded
+    group by units.unit_id, units.variant, units.exposure_date, newest.as_of_date
 {%- endmacro %}
 
 {#- One row per zone and window that is over by the end of the newest date that the experiment has. -#}

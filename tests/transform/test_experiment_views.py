@@ -70,7 +70,8 @@ def _register(warehouse: Warehouse, experiment_id: str, last: date, metrics: tup
     warehouse.append("registry.experiments", [experiment])
     variants = [{"experiment_id": experiment_id, "variant": v, "planned_share": 0.5, "is_control": v == "a"} for v in "ab"]
     warehouse.append("registry.variants", variants)
-    planned = [{"experiment_id": experiment_id, "metric": metric, "role": "primary", "kind": "ratio"} for metric in metrics]
+    kinds = {metric: "quantile" if metric == "delivery_time_p90" else "ratio" for metric in metrics}
+    planned = [{"experiment_id": experiment_id, "metric": metric, "role": "primary", "kind": kind} for metric, kind in kinds.items()]
     warehouse.append("registry.experiment_metrics", planned)
 
 
@@ -86,11 +87,12 @@ def _schedule(warehouse: Warehouse) -> None:
 
 
 def _ordered(warehouse: Warehouse, minutes: tuple[int, ...]) -> None:
-    """Orders of the zone, so many minutes after the first window began; those of odd minutes are cancelled."""
+    """Orders of the zone, all by rider-a, so many minutes after the first window began; those of odd minutes are cancelled."""
     for number, minute in enumerate(minutes):
         ordered_at = datetime.combine(FIRST, time(13)) + timedelta(minutes=minute)
-        delivery = {"delivery_id": f"z{number}", "store_id": "s", "zone_id": "z", "ordered_at": ordered_at}
-        ended = {"status": "cancelled", "cancelled_at": ordered_at} if minute % 2 else {"status": "delivered", "delivered_at": ordered_at}
+        delivery = {"delivery_id": f"z{number}", "courier_id": "rider-a", "store_id": "s", "zone_id": "z", "ordered_at": ordered_at}
+        status = "cancelled" if minute % 2 else "delivered"
+        ended = {"status": status, f"{status}_at": ordered_at + timedelta(minutes=20)}
         origin = {"partition_date": FIRST, "object_number": 2, "line_number": number}
         warehouse.append("landing.deliveries", [delivery | ended | origin])
 
@@ -107,18 +109,19 @@ def place(settings: Settings, access: RedshiftAccess | None) -> Place:
     with open_warehouse(settings, access) as warehouse:
         _register(warehouse, "short", FIRST, ("orders", "cancellation_rate"))
         _register(warehouse, "long", MUCH_LATER, ("orders",))
+        _register(warehouse, "waiting", SECOND, ("delivery_time_p90",))
         _register(warehouse, "zones", SECOND, ("active_units", "cancellation_rate", "orders"), is_switchback=True)
         _schedule(warehouse)
         # In the burn-in, after it, twice in window 1, none in 2, in 3 before the business date ends, and in 4.
         _ordered(warehouse, (29, 30, 130, 239, 400, 511))
-        for experiment_id in ("short", "long"):
+        for experiment_id, units in (("short", "courier"), ("long", "courier"), ("waiting", "rider")):
             exposures = [
                 {
                     "exposure_id": f"{experiment_id}-{variant}",
                     "experiment_id": experiment_id,
                     "variant": variant,
                     "unit_type": "courier",
-                    "unit_id": f"courier-{variant}",
+                    "unit_id": f"{units}-{variant}",
                     "exposed_at": datetime.combine(FIRST, time(1)),
                     "line_number": 1,
                     **origin,
@@ -175,7 +178,7 @@ def _assert_that_windows_are_shown_once_they_are_over(place: Place, numbers: lis
 
 def test_views_follow_the_registry(place: Place) -> None:
     place.build(FIRST)
-    assert place.views() == {"experiment_short", "experiment_long", "experiment_zones"}
+    assert place.views() == {"experiment_short", "experiment_long", "experiment_waiting", "experiment_zones"}
     _assert_that_windows_are_shown_once_they_are_over(place, [0, 1, 2])
     expected = {
         "unit_id": "courier-a",
@@ -195,6 +198,12 @@ def test_views_follow_the_registry(place: Place) -> None:
         "orders_numerator": 0,
     }
     assert place.fetch("select * from marts.experiment_short order by unit_id") == [expected, {**expected, **idle}]
+    # Nothing is added up of a quantile, and its units are there all the same.
+    quantile = {name: expected[name] for name in ("variant", "exposure_date", "as_of_date")}
+    assert place.fetch("select * from marts.experiment_waiting order by unit_id") == [
+        {**quantile, "unit_id": "rider-a", "delivery_time_p90_observations": 3},
+        {**quantile, "unit_id": "rider-b", "variant": "b", "delivery_time_p90_observations": 0},
+    ]
 
     # Another metric: the view of `long` has other columns. Nothing new of `short`: its view stays, though its tables were replaced.
     place.execute(
@@ -209,7 +218,7 @@ def test_views_follow_the_registry(place: Place) -> None:
     assert rows == [{"as_of_date": SECOND, "n": 2}]
 
     # Out of the registry, out of the schema. An experiment that is over keeps its last rows, however old.
-    place.execute("delete from registry.experiments where experiment_id in ('long', 'zones')")
+    place.execute("delete from registry.experiments where experiment_id in ('long', 'waiting', 'zones')")
     place.build(MUCH_LATER)
     assert place.views() == {"experiment_short"}
     assert place.fetch("select as_of_date, orders_numerator as n from marts.experiment_short where variant = 'a'") == [
